@@ -1,0 +1,112 @@
+/* The logic unit: sign-on, presence, conversations, delivery. It owns no descriptor and knows no
+ * socket: datagrams and frames come in as bytes, answers and pushes leave through the outlet.
+ *
+ * Storage is reached through dal.h, slow password hashes through a password pool; both hand their
+ * results back on the same thread.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "auth/password-pool.h"
+#include "util/addr.h"
+#include "util/attributes.h"
+#include "util/bytes.h"
+#include "util/metrics.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bll;
+
+/* What the bytes of the port in a version 1 poll mean. */
+enum port_order {
+    PORT_ORDER_AUTO,    /* as it stands, and where that is refused, swapped */
+    PORT_ORDER_HOST,    /* as it stands */
+    PORT_ORDER_NETWORK, /* swapped */
+};
+
+/* The outcome of a push; mirrors io/pusher.h, which this unit does not know. */
+enum bll_push {
+    BLL_PUSH_DELIVERED,
+    BLL_PUSH_REFUSED,
+    BLL_PUSH_FAILED,
+};
+
+struct bll_config {
+    const struct network *v1_networks; /* version 1 is served to these */
+    size_t v1_network_count;
+    enum port_order v1_port_order;
+    size_t text_max;              /* bytes of a message's text */
+    uint64_t present_us;          /* a device is present this long after a poll */
+    uint64_t forget_us;           /* an account nobody used for this long leaves the memory */
+    uint64_t retry_us;            /* least time between a failed push and the next try */
+    uint64_t cursor_flush_us;     /* cursors are stored at most this late */
+    size_t tail_max;              /* bytes of recent messages kept in memory */
+    unsigned devices_max;         /* devices a user may have at a time */
+    unsigned signons_per_address; /* slow hashes queued for one address */
+    unsigned waiting_max;         /* requests of one account that may wait for its sign-on */
+};
+
+/* Where the unit's output goes. */
+struct bll_outlet {
+    /* Ends `reply`, which came with a frame: reply_send() of io/connection.h. An empty answer ends
+     * it without one. */
+    void (*reply)(void *userdata, void *reply, struct bytes answer, bool close);
+    /* Starts a version 1 push of `payload` (copied) and later calls bll_pushed(bll, token, …).
+     * 0, -EAGAIN (no more now), -EBUSY (no more to this host now), or another -errno. */
+    int (*push)(void *userdata, const struct addr *to, struct bytes payload, void *token);
+    /* Monotonic microseconds, the same through a loop turn. */
+    uint64_t (*now)(void *userdata);
+    /* bll_turn_end() is wanted at the end of this turn. */
+    void (*wake)(void *userdata);
+    void *userdata;
+};
+
+/* What `multichatctl status` shows. */
+struct bll_status {
+    uint64_t accounts; /* in memory */
+    uint64_t devices;  /* known to them */
+    uint64_t present;  /* that polled lately */
+    uint64_t pushing;  /* pushes under way */
+    uint64_t waiting;  /* devices with something to deliver and no push under way */
+    uint64_t tail_bytes;
+};
+
+/* dal_open() comes first. The configuration is copied, the rest borrowed. 0 or -ENOMEM. */
+MUST_USE int bll_new(const struct bll_config *config, const struct bll_outlet *outlet,
+                     struct password_pool *pool, struct metrics *metrics, struct bll **ret);
+
+/* After dal_close() and once no push is under way. Takes NULL. */
+void bll_free(struct bll *bll);
+
+/* A new configuration, from now on. 0 or -ENOMEM (the old one stays). */
+MUST_USE int bll_reconfigure(struct bll *bll, const struct bll_config *config);
+
+/* A datagram from the poll port. */
+void bll_datagram(struct bll *bll, const struct addr *from, struct bytes datagram);
+
+/* A frame from a connection; `reply` is ended through the outlet, now or later. */
+void bll_frame(struct bll *bll, const struct addr *from, struct bytes frame, void *reply);
+
+/* Why the I/O unit closes a connection, as the protocol says it: ends `reply`. */
+void bll_refuse_too_long(struct bll *bll, void *reply);
+void bll_refuse_idle(struct bll *bll, void *reply);
+
+/* A push the outlet started has ended. */
+void bll_pushed(struct bll *bll, void *token, enum bll_push result);
+
+/* Starts the pushes that have become possible, flushes storage. Once at the end of a loop turn. */
+void bll_turn_end(struct bll *bll);
+
+/* Housekeeping: retries, presence, forgetting, cursors. About ten times a second. */
+void bll_tick(struct bll *bll);
+
+/* Something about the user has been changed in storage: what is remembered is loaded anew. */
+void bll_account_changed(struct bll *bll, struct bytes userid);
+
+/* From now on no new push is started, and frames are refused as busy. */
+void bll_quiesce(struct bll *bll);
+/* Queues every cursor that is not stored yet; true if there was none to queue. */
+bool bll_flush_cursors(struct bll *bll);
+
+void bll_status(const struct bll *bll, struct bll_status *ret);

@@ -1,0 +1,233 @@
+/* The storage unit: the one instance through which the process reaches its database.
+ *
+ * Everything is asynchronous: a call queues a request for a storage thread and returns; the
+ * callback runs later, from dal_dispatch() on the caller's thread, exactly once, and never before
+ * the call has returned. What a callback is given is valid during the callback only, unless it
+ * says otherwise. All functions belong to one thread (the reactor's), except where they say so.
+ *
+ * A call returns 0, or -EAGAIN when the queue is full, or -ENOMEM; on an error the callback is
+ * not called. The queue is bounded by dal_config.queue_max.
+ *
+ * Requests on the writer's side (everything that changes something) are carried out in the order
+ * of the calls for one conversation; those on the reader's side in no particular order.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "model/conversation.h"
+#include "model/device.h"
+#include "model/message.h"
+#include "model/user.h"
+#include "util/attributes.h"
+#include "util/bytes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a request ended. */
+enum dal_outcome {
+    DAL_OK,
+    DAL_MISSING,     /* what it is about does not exist */
+    DAL_REFUSED,     /* a constraint forbids it: name taken, already a member */
+    DAL_UNAVAILABLE, /* the database is away or broken; nothing was changed, try later */
+    DAL_UNCERTAIN,   /* the connection died during the commit and dal_close() came before it could
+                        be found out whether it took effect */
+};
+
+const char *dal_outcome_name(enum dal_outcome outcome);
+
+struct dal_config {
+    const char *driver;       /* "sqlite", "mysql", or a test's own */
+    const char *sqlite_path;  /* file; its folder must exist */
+    const char *mysql_host;   /* NULL or "" for the local socket */
+    const char *mysql_socket; /* NULL or "" for the library's default */
+    const char *mysql_database;
+    const char *mysql_user;
+    const char *mysql_password; /* may be NULL */
+    unsigned mysql_port;        /* 0 for the default */
+    unsigned writers;           /* threads; SQLite always uses one */
+    unsigned readers;           /* threads */
+    unsigned queue_max;         /* requests queued or under way at most */
+    bool migrate;               /* bring an older schema up to date on connecting */
+};
+
+/* What the storage is doing, for STATUS= and `multichatctl status`. */
+struct dal_status {
+    const char *driver;
+    char server[64];    /* product and version, "" before the first connection */
+    bool up;            /* every storage thread has its connection */
+    bool durable;       /* a commit is on disk when it is reported */
+    char trouble[256];  /* why it is not up or not durable, in words; "" if all is well */
+    int schema_version; /* of the database, 0 if not known */
+    int schema_before;  /* what it was before this process migrated it; equal if it did not */
+    int schema_known;   /* the newest this program knows */
+    unsigned queued;    /* requests queued or under way */
+    uint64_t commits;   /* transactions committed by the message writers */
+    uint64_t messages;  /* messages they stored */
+    uint64_t reconnects;
+    uint64_t commit_us_p50, commit_us_p99; /* of the last 1024 commits; 0 before the first */
+};
+
+/* Drivers compiled in: a NULL-terminated list of names. */
+const char *const *dal_drivers(void);
+
+/* Starts the storage threads, which connect (and go on trying: 0.1 s to 5 s apart, jittered) by
+ * themselves; a database that is away is no error. Copies the configuration. 0; -EINVAL (unknown
+ * driver) or another -errno, with `*ret_error` (freed by the caller) in words. */
+MUST_USE int dal_open(const struct dal_config *config, char **ret_error);
+
+/* Carries out what is queued (for at most a few seconds), calls back everything that is left,
+ * joins the threads. */
+void dal_close(void);
+
+/* Becomes readable when there are results. */
+int dal_fd(void);
+
+/* Runs the callbacks of what has finished. */
+void dal_dispatch(void);
+
+/* Wakes the writers for what has been queued since the last call; once per loop turn, so that
+ * what arrived in one turn is one transaction. dal_dispatch() does it too. */
+void dal_flush(void);
+
+/* A snapshot. */
+void dal_status(struct dal_status *ret);
+
+/* `changed` runs from dal_dispatch() whenever `up` or `trouble` changes. NULL for nobody. */
+void dal_on_state(void (*changed)(void *userdata), void *userdata);
+
+typedef void (*dal_done_fn)(void *userdata, enum dal_outcome outcome);
+
+/* A round trip through every storage thread: OK when all are connected, else UNAVAILABLE. It is
+ * answered also while the database is away. */
+MUST_USE int dal_ping(dal_done_fn callback, void *userdata);
+
+/* -- users ------------------------------------------------------------------------------------ */
+
+/* All that the logic unit needs to know of a user. */
+struct dal_account {
+    struct user user;
+    const char *password_hash;
+    const struct membership *memberships; /* everyone, inbox and rooms, with their current ends */
+    size_t membership_count;
+    const struct device_record *devices;
+    size_t device_count;
+    const struct device_cursor
+        *cursors; /* of all his devices; where one is absent, `since` holds */
+    size_t cursor_count;
+};
+
+/* `account` is NULL unless the outcome is OK. */
+typedef void (*dal_account_fn)(void *userdata, enum dal_outcome outcome,
+                               const struct dal_account *account);
+MUST_USE int dal_account_find(struct bytes userid, dal_account_fn callback, void *userdata);
+
+/* `conflict` says in words what a REFUSED is about ("userid", "display name"); else NULL. */
+typedef void (*dal_user_fn)(void *userdata, enum dal_outcome outcome, const struct user *user,
+                            const char *conflict);
+
+/* Adds a user with an empty inbox, member of everyone's conversation from its present end on.
+ * Display names are unique by their folded form (util/utf8.h). REFUSED: userid or name is taken. */
+MUST_USE int dal_user_add(struct bytes userid, struct bytes name, const char *password_hash,
+                          dal_user_fn callback, void *userdata);
+
+/* Stores a new hash and raises the auth epoch. MISSING: no such user. */
+MUST_USE int dal_user_set_password(struct bytes userid, const char *password_hash,
+                                   dal_done_fn callback, void *userdata);
+MUST_USE int dal_user_set_disabled(struct bytes userid, bool disabled, dal_done_fn callback,
+                                   void *userdata);
+
+/* Deletes a user, his inbox, devices and memberships. What he wrote to others stays. */
+MUST_USE int dal_user_delete(struct bytes userid, dal_done_fn callback, void *userdata);
+
+/* Users in order of userid (by bytes), at most `max` of them, after `after` (empty for the first).
+ */
+typedef void (*dal_users_fn)(void *userdata, enum dal_outcome outcome, const struct user *users,
+                             size_t count);
+MUST_USE int dal_user_list(struct bytes after, unsigned max, dal_users_fn callback, void *userdata);
+
+/* -- devices and cursors ---------------------------------------------------------------------- */
+
+typedef void (*dal_device_fn)(void *userdata, enum dal_outcome outcome, uint64_t device);
+
+/* Adds a device with cursors (their `device` field is ignored). REFUSED: the user has one of that
+ * name already. MISSING: no such user any more. */
+MUST_USE int dal_device_add(uint64_t user, struct bytes name, const struct device_cursor *cursors,
+                            size_t cursor_count, dal_device_fn callback, void *userdata);
+/* Gives a device a new name and keeps its cursors. */
+MUST_USE int dal_device_rename(uint64_t device, struct bytes name, dal_done_fn callback,
+                               void *userdata);
+MUST_USE int dal_device_delete(uint64_t device, dal_done_fn callback, void *userdata);
+
+/* Stores cursors; one never goes back. Cursors of devices that are gone are passed over. */
+MUST_USE int dal_cursors_store(const struct device_cursor *cursors, size_t count,
+                               dal_done_fn callback, void *userdata);
+
+/* -- rooms ------------------------------------------------------------------------------------ */
+
+/* `record` is NULL unless OK. Names are given with their '#'. */
+typedef void (*dal_conversation_fn)(void *userdata, enum dal_outcome outcome,
+                                    const struct conversation_record *record);
+MUST_USE int dal_conversation_find(struct bytes name, dal_conversation_fn callback, void *userdata);
+MUST_USE int dal_room_add(struct bytes name, dal_conversation_fn callback, void *userdata);
+MUST_USE int dal_room_delete(struct bytes name, dal_done_fn callback, void *userdata);
+
+struct dal_room {
+    struct conversation_record conversation;
+    uint64_t members;
+};
+typedef void (*dal_rooms_fn)(void *userdata, enum dal_outcome outcome, const struct dal_room *rooms,
+                             size_t count);
+MUST_USE int dal_room_list(struct bytes after, unsigned max, dal_rooms_fn callback, void *userdata);
+
+/* Makes a user a member of a room from its present end on. MISSING: no such room or user
+ * (`conflict`-like words are the caller's business); REFUSED: he is one already. */
+MUST_USE int dal_member_add(struct bytes room, struct bytes userid, dal_done_fn callback,
+                            void *userdata);
+MUST_USE int dal_member_remove(struct bytes room, struct bytes userid, dal_done_fn callback,
+                               void *userdata);
+/* Members of a room in order of userid. */
+MUST_USE int dal_member_list(struct bytes room, struct bytes after, unsigned max,
+                             dal_users_fn callback, void *userdata);
+
+/* -- messages --------------------------------------------------------------------------------- */
+
+/* `message` is the one that was handed over, with seq and time filled in if OK. If its key was
+ * stored before by the same sender, OK too, with the seq, time and conversation of the first, and
+ * `again` true. MISSING: there is no such conversation any more. */
+typedef void (*dal_stored_fn)(void *userdata, enum dal_outcome outcome, struct message *message,
+                              bool again);
+
+/* Takes a reference to `message`, which nobody may touch before the callback. Not answered before
+ * it is certain: while the fate of a commit is unknown, the request waits. */
+MUST_USE int dal_message_store(struct message *message, dal_stored_fn callback, void *userdata);
+
+/* Messages of `conversation` after `after`, in order: at most `max_count`, and no more once
+ * `max_bytes` of text are reached (at least one if there is any). The callback may take references
+ * to the messages. */
+typedef void (*dal_messages_fn)(void *userdata, enum dal_outcome outcome,
+                                struct message *const *messages, size_t count);
+MUST_USE int dal_messages_read(uint64_t conversation, uint64_t after, unsigned max_count,
+                               size_t max_bytes, dal_messages_fn callback, void *userdata);
+
+/* -- administration --------------------------------------------------------------------------- */
+
+/* Looks the whole database over: what the engine's own check says, the schema version, that every
+ * conversation's numbers are dense and no cursor is beyond its end. `findings` are sentences; none
+ * means that all is well. */
+typedef void (*dal_findings_fn)(void *userdata, enum dal_outcome outcome,
+                                const char *const *findings, size_t count);
+MUST_USE int dal_check(dal_findings_fn callback, void *userdata);
+
+/* Makes database and user on a MySQL or MariaDB server, as its administrator. Synchronous, needs
+ * no dal_open(). Running it again sets the password anew and changes nothing else. */
+struct dal_provision {
+    const char *admin_user;     /* NULL for "root" */
+    const char *admin_password; /* NULL for the local socket's own authentication */
+    const char *host, *socket;  /* as in dal_config */
+    unsigned port;
+    const char *database;
+    const char *user;     /* made as 'user'@'localhost' */
+    const char *password; /* its new one */
+};
+MUST_USE int dal_mysql_provision(const struct dal_provision *provision, char **ret_error);

@@ -1,0 +1,9 @@
+# io: the I/O unit: loop, ports, connections, pushes. May use util and proto.
+noinst_LIBRARIES += src/io/libio.a
+src_io_libio_a_SOURCES = \
+	src/io/connection.c src/io/connection.h \
+	src/io/listener.c src/io/listener.h \
+	src/io/loop.c src/io/loop.h \
+	src/io/pusher.c src/io/pusher.h \
+	src/io/udp-port.c src/io/udp-port.h
+IO_LIBS = src/io/libio.a $(PROTO_LIBS)

@@ -1,0 +1,40 @@
+/* A message: one entry of a conversation's log, immutable once it is stored.
+ *
+ * One allocation, counted references. References are taken and dropped on the reactor thread
+ * alone; the storage thread that holds the one of its request fills `seq` and `time_ms` and hands
+ * it back.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "util/attributes.h"
+#include "util/bytes.h"
+
+#include <stdint.h>
+
+#define MESSAGE_KEY_MAX 64 /* bytes of a client key */
+
+struct message {
+    unsigned references;
+    uint64_t conversation; /* id */
+    uint64_t seq;          /* 1, 2, 3 … in its conversation; 0 before it is stored */
+    uint64_t time_ms;      /* since the epoch, when it was stored; 0 before */
+    uint64_t sender;       /* user id */
+    uint64_t origin;       /* id of the device it was sent from, 0 if that is not known */
+    uint64_t context;      /* id of the room a whisper belongs to, else 0 */
+    struct bytes userid;   /* of the sender */
+    struct bytes name;     /* display name of the sender, as it was then */
+    struct bytes key;      /* client key, unique per sender */
+    struct bytes text;
+};
+
+/* Copies the four strings of `from` and its numbers; one reference. 0 or -ENOMEM. */
+MUST_USE int message_new(const struct message *from, struct message **ret);
+
+struct message *message_ref(struct message *message);
+
+/* Drops a reference, frees with the last; takes NULL. */
+void message_unref(struct message *message);
+
+/* Bytes of memory it takes. */
+size_t message_size(const struct message *message);

@@ -1,0 +1,55 @@
+/* What the daemon counts: one table, from which the counters, `multichatctl status` and the manual
+ * page's list all come. Used from the reactor thread alone, hence plain integers.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <stdint.h>
+
+/* X(symbol, name shown, what it counts) */
+#define METRICS_TABLE(X)                                                                           \
+    X(POLLS, "polls", "datagrams received on the poll port")                                       \
+    X(POLLS_ACCEPTED, "polls-accepted", "polls whose password was right")                          \
+    X(POLLS_MALFORMED, "polls-malformed", "datagrams that are no poll, dropped")                   \
+    X(POLLS_FORBIDDEN, "polls-forbidden", "polls from networks not served, dropped")               \
+    X(POLLS_DENIED, "polls-denied",                                                                \
+      "polls of an unknown or disabled user or with a wrong password")                             \
+    X(POLLS_DROPPED, "polls-dropped", "polls dropped because a limit was reached")                 \
+    X(POLLS_TRUNCATED, "polls-truncated", "datagrams longer than any poll, dropped")               \
+    X(CONNECTIONS, "connections", "TCP connections accepted")                                      \
+    X(CONNECTIONS_REFUSED, "connections-refused", "connections closed at once by a limit")         \
+    X(CONNECTIONS_TIMED_OUT, "connections-timed-out", "connections closed for being idle")         \
+    X(FRAMES, "frames", "frames received on TCP connections")                                      \
+    X(FRAMES_MALFORMED, "frames-malformed", "frames refused because they were malformed")          \
+    X(FRAMES_TOO_LONG, "frames-too-long", "frames refused for their length")                       \
+    X(WRITES_STORED, "writes-stored", "messages committed and acknowledged")                       \
+    X(WRITES_REFUSED, "writes-refused", "messages refused for any other reason")                   \
+    X(WRITES_DENIED, "writes-denied", "messages refused for user or password")                     \
+    X(WRITES_UNAVAILABLE, "writes-unavailable", "messages refused because storage was away")       \
+    X(PUSHES, "pushes", "push connections attempted")                                              \
+    X(PUSHES_DELIVERED, "pushes-delivered", "push connections the receiver closed in order")       \
+    X(PUSHES_REFUSED, "pushes-refused", "push connections refused by the receiver's host")         \
+    X(PUSHES_FAILED, "pushes-failed", "push connections that failed or timed out")                 \
+    X(MESSAGES_DELIVERED, "messages-delivered", "messages acknowledged by a device")               \
+    X(PASSWORDS_CHECKED, "passwords-checked", "slow password hashes computed")                     \
+    X(PASSWORDS_BUSY, "passwords-busy", "sign-ons dropped because the hash queue was full")
+
+enum metric {
+#define X(symbol, name, help) METRIC_##symbol,
+    METRICS_TABLE (X)
+#undef X
+        METRIC_COUNT
+};
+
+struct metrics {
+    uint64_t value[METRIC_COUNT];
+};
+
+static inline void metrics_add(struct metrics *metrics, enum metric metric, uint64_t count)
+{
+    metrics->value[metric] += count;
+}
+
+/* "polls-accepted" and its explanation; `metric` < METRIC_COUNT. */
+const char *metric_name(enum metric metric);
+const char *metric_help(enum metric metric);

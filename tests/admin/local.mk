@@ -1,0 +1,1 @@
+# tests/admin: nothing yet

@@ -1,0 +1,1 @@
+# tests/auth: nothing yet

@@ -1,0 +1,1 @@
+# tests/bll: nothing yet

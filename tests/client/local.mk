@@ -1,0 +1,1 @@
+# tests/client: nothing yet

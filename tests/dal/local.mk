@@ -1,0 +1,1 @@
+# tests/dal: nothing yet

@@ -1,0 +1,1 @@
+# tests/dialogue: nothing yet

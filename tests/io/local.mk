@@ -1,0 +1,1 @@
+# tests/io: nothing yet

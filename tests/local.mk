@@ -1,0 +1,28 @@
+# Tests mirror src/; each folder says in its local.mk what it holds. Every program and script in
+# TESTS speaks TAP, so each single case is counted.
+TEST_EXTENSIONS = .py .sh
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_DRIVER = $(TAP_DRIVER)
+PY_LOG_DRIVER = $(TAP_DRIVER)
+PY_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/lib/run-pytest
+AM_TESTS_ENVIRONMENT = \
+	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+	MULTICHAT_SRCDIR='$(abs_top_srcdir)'; export MULTICHAT_SRCDIR; \
+	MULTICHAT_BUILDDIR='$(abs_top_builddir)'; export MULTICHAT_BUILDDIR;
+UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+EXTRA_DIST += tests/lib
+
+include tests/util/local.mk
+include tests/proto/local.mk
+include tests/model/local.mk
+include tests/auth/local.mk
+include tests/dal/local.mk
+include tests/bll/local.mk
+include tests/io/local.mk
+include tests/config/local.mk
+include tests/admin/local.mk
+include tests/client/local.mk
+include tests/dialogue/local.mk
+include tests/boot/local.mk
+include tests/tree/local.mk

@@ -1,0 +1,1 @@
+# tests/proto: nothing yet
