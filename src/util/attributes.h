@@ -8,8 +8,8 @@
 /* The caller has to look at the result. */
 #define MUST_USE __attribute__((warn_unused_result))
 
-/* printf-like: `format` and `first` are the 1-based argument numbers. */
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+/* printf-like: `text` and `first` are the 1-based argument numbers. */
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 /* Runs `function(&variable)` when the variable leaves its scope. */
 #define CLEANUP(function) __attribute__((cleanup(function)))
