@@ -1,1 +1,5 @@
-# see below
+# admin: the administrative verbs. May use util, model, auth, dal.h and config.
+noinst_LIBRARIES += src/admin/libadmin.a
+src_admin_libadmin_a_SOURCES = src/admin/admin.c src/admin/admin.h
+src_admin_libadmin_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+ADMIN_LIBS = src/admin/libadmin.a $(DAL_LIBS) $(AUTH_LIBS) $(JANSSON_LIBS)
