@@ -1,0 +1,83 @@
+/* The keys of multichatd.conf(5), and the struct they fill: shared by multichatd and multichatctl.
+ *
+ * Times are microseconds and sizes bytes here, whatever the unit in the file.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "config/config-table.h"
+
+#include <syslog.h>
+
+/* Where the file is looked for when nothing else is said; it may be absent. */
+#define DAEMON_CONFIG_FILE MULTICHAT_SYSCONFDIR "/multichatd.conf"
+
+enum daemon_driver {
+    DAEMON_DRIVER_SQLITE,
+    DAEMON_DRIVER_MYSQL,
+};
+
+/* In the order of enum port_order (bll/bll.h). */
+enum daemon_port_order {
+    DAEMON_PORT_ORDER_AUTO,
+    DAEMON_PORT_ORDER_HOST,
+    DAEMON_PORT_ORDER_NETWORK,
+};
+
+struct daemon_config {
+    int log_level; /* index of "err", "warning", …: see daemon_config_priority() */
+    struct {
+        struct addr polls;
+        struct addr writes;
+        char *control;
+        char *ready_file; /* "" for none */
+    } listen;
+    struct {
+        int driver; /* enum daemon_driver */
+        uint64_t readers, writers, queue;
+        bool migrate;
+        char *sqlite_path;
+        struct {
+            char *host, *socket, *database, *user, *password_file;
+            uint64_t port;
+        } mysql;
+    } storage;
+    struct {
+        struct config_networks networks;
+        int port_order; /* enum daemon_port_order */
+    } version1;
+    struct {
+        uint64_t threads, queue, memory, operations;
+    } password;
+    struct {
+        uint64_t text;
+        uint64_t connections, connections_per_address, idle, answers;
+        uint64_t pushes, pushes_per_address, push_connect, push_deliver;
+        uint64_t recent, devices, signons, waiting;
+    } limits;
+    struct {
+        uint64_t present, forget, retry, cursors;
+    } presence;
+};
+
+/* For config_table_load() and its kin. */
+extern const struct config_table daemon_config_table;
+
+/* Loads `file`, or with `file` NULL the one at the default place, where a missing file means all
+ * defaults. As config_table_load(); frees with daemon_config_deinit(). */
+MUST_USE int daemon_config_load(const char *file, struct daemon_config *ret, char **ret_error);
+void daemon_config_deinit(struct daemon_config *config);
+
+/* log.level as a priority of syslog(3). */
+int daemon_config_priority(const struct daemon_config *config);
+
+/* storage.driver as dal.h names it. */
+const char *daemon_config_driver(const struct daemon_config *config);
+
+/* The password for the MySQL server: the first line of storage.mysql.password_file, else of the
+ * credential "mysql-password" in $CREDENTIALS_DIRECTORY, else NULL. 0 with `*ret` to be freed by
+ * the caller (wiped first, or by daemon_config_free_secret()), or -errno with the error in words.
+ */
+MUST_USE int daemon_config_mysql_password(const struct daemon_config *config, char **ret,
+                                          char **ret_error);
+void daemon_config_free_secret(char *secret);
