@@ -1,0 +1,67 @@
+"""Fixtures of the dialogue tests: daemons on either engine, clients that are closed again.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import pytest
+
+import multichat
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    server = multichat.MariaDB()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def engine(request):
+    """The settings of an empty database, once of each engine."""
+    if request.param == "sqlite":
+        return None
+    return request.getfixturevalue("mariadb").new_storage()
+
+
+@pytest.fixture
+def daemons():
+    """daemons(storage, key__of__config=value …): starts one."""
+    started = []
+
+    def start(storage=None, **settings):
+        daemon = multichat.Daemon(storage, **settings)
+        started.append(daemon)
+        return daemon.start()
+
+    yield start
+    for daemon in started:
+        daemon.close()
+
+
+@pytest.fixture
+def clients(daemons):
+    """clients(daemon, userid, …): a client of version 1, closed before its daemon stops."""
+    made = []
+
+    def make(*arguments, **options):
+        made.append(multichat.V1Client(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def daemon(daemons):
+    """One on SQLite with alice, bob and carol."""
+    started = daemons()
+    started.add_users("alice", "bob", "carol")
+    return started
+
+
+@pytest.fixture
+def either(engine, daemons):
+    """The same, once on each engine."""
+    started = daemons(engine)
+    started.add_users("alice", "bob", "carol")
+    return started
