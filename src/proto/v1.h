@@ -64,7 +64,8 @@ MUST_USE int v1_parse_push(struct bytes data, struct v1_push *ret);
  * `ret_reason` are set), or -EBADMSG. */
 MUST_USE int v1_parse_answer(struct bytes frame, struct bytes *ret_code, struct bytes *ret_reason);
 
-/* Builders write into `out` (`size` bytes) and return the length, or -ENOBUFS. */
+/* Builders write into `out` (`size` bytes) and return the length, -ENOBUFS, or -EINVAL when a field
+ * is not one the parser of the other side would take (a text longer than it may be excepted). */
 MUST_USE long v1_build_poll(const struct v1_poll *poll, char *out, size_t size);
 /* With its ETX. */
 MUST_USE long v1_build_write(const struct v1_write *write, char *out, size_t size);
@@ -74,7 +75,8 @@ MUST_USE long v1_build_error(struct bytes code, struct bytes reason, char *out, 
 
 /* Builds the part of a message that begins at byte `offset` of its text, in at most V1_PUSH_MAX
  * bytes, cut on a character boundary. `size` must be at least V1_PUSH_MAX. Returns the length;
- * `ret_next` is the offset of the next part, equal to push->text.len after the last one. */
+ * `ret_next` is the offset of the next part, equal to push->text.len after the last one. The
+ * fields come from the store and are not judged again; -ENOBUFS only if the names alone fill it. */
 MUST_USE long v1_build_push(const struct v1_push *push, size_t offset, char *out, size_t size,
                             size_t *ret_next);
 
