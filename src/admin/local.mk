@@ -1,5 +1,12 @@
 # admin: the administrative verbs. May use util, model, auth, dal.h and config.
 noinst_LIBRARIES += src/admin/libadmin.a
-src_admin_libadmin_a_SOURCES = src/admin/admin.c src/admin/admin.h
+src_admin_libadmin_a_SOURCES = \
+	src/admin/admin.c src/admin/admin.h \
+	src/admin/arguments.c \
+	src/admin/batch.c \
+	src/admin/request.h \
+	src/admin/rooms.c \
+	src/admin/storage.c \
+	src/admin/users.c
 src_admin_libadmin_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 ADMIN_LIBS = src/admin/libadmin.a $(DAL_LIBS) $(AUTH_LIBS) $(JANSSON_LIBS)
