@@ -1,0 +1,241 @@
+/* The daemon's table of keys. etc/multichatd.conf and multichatd.conf(5) repeat it for people, and
+ * a test holds the three together.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config/daemon-config.h"
+
+#include "util/clock.h"
+#include "util/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+#define MIB                 (1024ULL * 1024)
+#define SOCKET_PATH_MAX     (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define PASSWORD_LINE_MAX   1024
+#define CREDENTIAL_PASSWORD "mysql-password"
+
+static const char *const levels[] = {"err", "warning", "notice", "info", "debug", NULL};
+static const char *const drivers[] = {"sqlite", "mysql", NULL};
+static const char *const port_orders[] = {"auto", "host", "network", NULL};
+
+#define FIELD(member) .offset = offsetof(struct daemon_config, member)
+
+static const struct config_key keys[] = {
+    {"log.level", CONFIG_CHOICE, FIELD(log_level), .fallback = "info", .choices = levels,
+     .reloadable = true, .help = "the least urgent messages that are logged"},
+
+    {"listen.polls", CONFIG_ADDRESS, FIELD(listen.polls), .fallback = "*:9001",
+     .help = "UDP address for polls, unless systemd hands over sockets"},
+    {"listen.writes", CONFIG_ADDRESS, FIELD(listen.writes), .fallback = "*:9002",
+     .help = "TCP address for writes, unless systemd hands over sockets"},
+    {"listen.control", CONFIG_PATH, FIELD(listen.control), .fallback = "/run/multichat/control",
+     .min = 1, .max = SOCKET_PATH_MAX, .help = "unix socket of multichatctl"},
+    {"listen.ready_file", CONFIG_PATH, FIELD(listen.ready_file), .fallback = "",
+     .help = "file that is written with the bound addresses once ready"},
+
+    {"storage.driver", CONFIG_CHOICE, FIELD(storage.driver), .fallback = "sqlite",
+     .choices = drivers, .help = "which database"},
+    {"storage.readers", CONFIG_NUMBER, FIELD(storage.readers), .fallback = "2", .min = 1, .max = 64,
+     .unit = "threads", .help = "threads that read"},
+    {"storage.writers", CONFIG_NUMBER, FIELD(storage.writers), .fallback = "2", .min = 1, .max = 64,
+     .unit = "threads", .help = "threads that write; SQLite always has one"},
+    {"storage.queue", CONFIG_NUMBER, FIELD(storage.queue), .fallback = "8192", .min = 64,
+     .max = 1048576, .unit = "requests", .help = "requests queued or under way at most"},
+    {"storage.migrate", CONFIG_BOOL, FIELD(storage.migrate), .fallback = "true",
+     .help = "bring an older schema up to date"},
+    {"storage.sqlite.path", CONFIG_PATH, FIELD(storage.sqlite_path),
+     .fallback = MULTICHAT_STATEDIR "/multichat.db", .min = 1, .max = 4095,
+     .help = "the database file"},
+    {"storage.mysql.host", CONFIG_STRING, FIELD(storage.mysql.host), .fallback = "", .max = 255,
+     .help = "host of the server; empty for the local socket"},
+    {"storage.mysql.port", CONFIG_NUMBER, FIELD(storage.mysql.port), .fallback = "0", .max = 65535,
+     .help = "its port; 0 for the usual one"},
+    {"storage.mysql.socket", CONFIG_PATH, FIELD(storage.mysql.socket), .fallback = "",
+     .max = SOCKET_PATH_MAX, .help = "its local socket; empty for the usual one"},
+    {"storage.mysql.database", CONFIG_STRING, FIELD(storage.mysql.database),
+     .fallback = "multichat", .min = 1, .max = 64, .help = "name of the database"},
+    {"storage.mysql.user", CONFIG_STRING, FIELD(storage.mysql.user), .fallback = "multichat",
+     .min = 1, .max = 80, .help = "who signs on to it"},
+    {"storage.mysql.password_file", CONFIG_PATH, FIELD(storage.mysql.password_file), .fallback = "",
+     .max = 4095, .help = "file whose first line is the password"},
+
+    {"version1.networks", CONFIG_NETWORKS, FIELD(version1.networks), .fallback = "127.0.0.0/8, ::1",
+     .max = 256, .reloadable = true, .help = "version 1 of the protocol is served to these"},
+    {"version1.port_order", CONFIG_CHOICE, FIELD(version1.port_order), .fallback = "auto",
+     .choices = port_orders, .reloadable = true, .help = "what the port in a poll means"},
+
+    {"password.threads", CONFIG_NUMBER, FIELD(password.threads), .fallback = "1", .min = 1,
+     .max = 64, .unit = "threads", .help = "threads that compute slow hashes"},
+    {"password.queue", CONFIG_NUMBER, FIELD(password.queue), .fallback = "1024", .min = 1,
+     .max = 65536, .unit = "requests", .help = "hashes that may wait"},
+    {"password.memory", CONFIG_NUMBER, FIELD(password.memory), .fallback = "19", .min = 8,
+     .max = 1024, .scale = MIB, .unit = "MiB", .reloadable = true,
+     .help = "memory a new hash takes"},
+    {"password.operations", CONFIG_NUMBER, FIELD(password.operations), .fallback = "2", .min = 1,
+     .max = 16, .unit = "passes", .reloadable = true, .help = "passes a new hash takes"},
+
+    {"limits.text", CONFIG_NUMBER, FIELD(limits.text), .fallback = "16384", .min = 64, .max = 65536,
+     .unit = "bytes", .reloadable = true, .help = "length of a message's text"},
+    {"limits.connections", CONFIG_NUMBER, FIELD(limits.connections), .fallback = "4096", .min = 1,
+     .max = 1000000, .reloadable = true, .help = "TCP connections at a time"},
+    {"limits.connections_per_address", CONFIG_NUMBER, FIELD(limits.connections_per_address),
+     .fallback = "512", .min = 1, .max = 1000000, .reloadable = true,
+     .help = "of them from one address"},
+    {"limits.idle", CONFIG_NUMBER, FIELD(limits.idle), .fallback = "60", .min = 1, .max = 86400,
+     .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "a connection has this long for its next whole frame"},
+    {"limits.answers", CONFIG_NUMBER, FIELD(limits.answers), .fallback = "64", .min = 1,
+     .max = 65536, .reloadable = true, .help = "answers owed to one connection"},
+    {"limits.pushes", CONFIG_NUMBER, FIELD(limits.pushes), .fallback = "256", .min = 1,
+     .max = 65536, .reloadable = true, .help = "push connections at a time"},
+    {"limits.pushes_per_address", CONFIG_NUMBER, FIELD(limits.pushes_per_address),
+     .fallback = "128", .min = 1, .max = 65536, .reloadable = true,
+     .help = "of them to one address"},
+    {"limits.push_connect", CONFIG_NUMBER, FIELD(limits.push_connect), .fallback = "5", .min = 1,
+     .max = 300, .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "time for a push to connect"},
+    {"limits.push_deliver", CONFIG_NUMBER, FIELD(limits.push_deliver), .fallback = "10", .min = 1,
+     .max = 300, .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "time from then until the receiver has closed"},
+    {"limits.recent", CONFIG_NUMBER, FIELD(limits.recent), .fallback = "16", .min = 1, .max = 65536,
+     .scale = MIB, .unit = "MiB", .reloadable = true, .help = "recent messages kept in memory"},
+    {"limits.devices", CONFIG_NUMBER, FIELD(limits.devices), .fallback = "8", .min = 1, .max = 256,
+     .reloadable = true, .help = "devices of one user"},
+    {"limits.signons", CONFIG_NUMBER, FIELD(limits.signons), .fallback = "128", .min = 1,
+     .max = 65536, .reloadable = true, .help = "passwords of one address that may wait"},
+    {"limits.waiting", CONFIG_NUMBER, FIELD(limits.waiting), .fallback = "256", .min = 1,
+     .max = 65536, .reloadable = true, .help = "requests of one user that wait for his sign-on"},
+
+    {"presence.present", CONFIG_NUMBER, FIELD(presence.present), .fallback = "10", .min = 1,
+     .max = 3600, .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "a device is present this long after a poll"},
+    {"presence.forget", CONFIG_NUMBER, FIELD(presence.forget), .fallback = "3600", .min = 10,
+     .max = 604800, .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "a user nobody heard of for this long leaves the memory"},
+    {"presence.retry", CONFIG_NUMBER, FIELD(presence.retry), .fallback = "1000", .min = 10,
+     .max = 3600000, .scale = USEC_PER_MSEC, .unit = "milliseconds", .reloadable = true,
+     .help = "least time between a failed push and the next"},
+    {"presence.cursors", CONFIG_NUMBER, FIELD(presence.cursors), .fallback = "250", .min = 10,
+     .max = 60000, .scale = USEC_PER_MSEC, .unit = "milliseconds", .reloadable = true,
+     .help = "what was delivered is stored at most this late"},
+};
+
+static bool driver_built(int driver)
+{
+    return driver == DAEMON_DRIVER_SQLITE ? HAVE_SQLITE : HAVE_MYSQL;
+}
+
+static bool check(const void *values, const char **ret_path, const char **ret_reason)
+{
+    const struct daemon_config *config = values;
+    const struct {
+        bool wrong;
+        const char *path, *reason;
+    } rules[] = {
+        {!driver_built(config->storage.driver), "storage.driver",
+         "allowed are the drivers this program was built with, and it is not one of them"},
+        {config->storage.mysql.host[0] != '\0' && config->storage.mysql.socket[0] != '\0',
+         "storage.mysql.socket", "allowed is \"\" where storage.mysql.host is set"},
+        {config->storage.mysql.host[0] == '\0' && config->storage.mysql.port != 0,
+         "storage.mysql.port", "allowed is 0 where storage.mysql.host is \"\""},
+        {config->presence.forget < config->presence.present, "presence.forget",
+         "allowed is presence.present or more"},
+        {strcmp(config->listen.ready_file, config->listen.control) == 0, "listen.ready_file",
+         "allowed is another path than listen.control"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+        if (rules[i].wrong) {
+            *ret_path = rules[i].path;
+            *ret_reason = rules[i].reason;
+            return false;
+        }
+    }
+    return true;
+}
+
+const struct config_table daemon_config_table = {keys, ARRAY_SIZE(keys), check};
+
+int daemon_config_load(const char *file, struct daemon_config *ret, char **ret_error)
+{
+    const char *path = file != NULL ? file : DAEMON_CONFIG_FILE;
+    int r = config_table_load(&daemon_config_table, path, ret, ret_error);
+    if (r != -ENOENT || file != NULL)
+        return r;
+    free(*ret_error);
+    return config_table_load(&daemon_config_table, "/dev/null", ret, ret_error);
+}
+
+void daemon_config_deinit(struct daemon_config *config)
+{
+    config_table_deinit(&daemon_config_table, config);
+}
+
+int daemon_config_priority(const struct daemon_config *config)
+{
+    return log_level_from_name(levels[config->log_level]);
+}
+
+const char *daemon_config_driver(const struct daemon_config *config)
+{
+    return drivers[config->storage.driver];
+}
+
+static int secret_failed(const char *path, int error, char **ret_error)
+{
+    if (asprintf(ret_error, "%s: the password cannot be read: %s", path, strerror(-error)) < 0) {
+        *ret_error = NULL;
+        return -ENOMEM;
+    }
+    return error;
+}
+
+/* The first line of `path` without its end. */
+static int read_secret(const char *path, char **ret, char **ret_error)
+{
+    char line[PASSWORD_LINE_MAX];
+    FILE *in = fopen(path, "re");
+    if (in == NULL)
+        return secret_failed(path, -errno, ret_error);
+    setvbuf(in, NULL, _IONBF, 0); /* no second copy of the password in a buffer */
+    bool read = fgets(line, sizeof line, in) != NULL;
+    int r = read ? 0 : ferror(in) ? -EIO : -ENODATA;
+    fclose(in);
+    if (r < 0)
+        return secret_failed(path, r, ret_error);
+    line[strcspn(line, "\r\n")] = '\0';
+    *ret = strdup(line);
+    explicit_bzero(line, sizeof line);
+    return *ret == NULL ? -ENOMEM : 0;
+}
+
+int daemon_config_mysql_password(const struct daemon_config *config, char **ret, char **ret_error)
+{
+    *ret_error = NULL;
+    if (config->storage.mysql.password_file[0] != '\0')
+        return read_secret(config->storage.mysql.password_file, ret, ret_error);
+    *ret = NULL;
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    char *path = NULL;
+    if (folder == NULL || folder[0] == '\0')
+        return 0;
+    if (asprintf(&path, "%s/" CREDENTIAL_PASSWORD, folder) < 0)
+        return -ENOMEM;
+    int r = read_secret(path, ret, ret_error);
+    if (r == -ENOENT) {
+        free(*ret_error);
+        *ret_error = NULL;
+        r = 0;
+    }
+    free(path);
+    return r;
+}
+
+void daemon_config_free_secret(char *secret)
+{
+    if (secret != NULL)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
