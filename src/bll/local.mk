@@ -1,4 +1,15 @@
 # bll: the logic unit. No descriptor. May use util, proto, model, auth and dal.h.
 noinst_LIBRARIES += src/bll/libbll.a
-src_bll_libbll_a_SOURCES = src/bll/bll.h
+src_bll_libbll_a_SOURCES = \
+	src/bll/account.c \
+	src/bll/bll.c src/bll/bll.h \
+	src/bll/conversation.c \
+	src/bll/cursors.c \
+	src/bll/delivery.c \
+	src/bll/dispatch.c \
+	src/bll/internal.h \
+	src/bll/presence.c \
+	src/bll/signon.c \
+	src/bll/write.c
+src_bll_libbll_a_CFLAGS = $(AM_CFLAGS) $(SODIUM_CFLAGS)
 BLL_LIBS = src/bll/libbll.a $(DAL_LIBS) $(AUTH_LIBS) $(PROTO_LIBS)

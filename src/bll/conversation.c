@@ -1,0 +1,177 @@
+/* Conversations in memory: which there are, who is a member, and the recent tail of each.
+ *
+ * The tail holds the newest messages of a conversation without a gap, so that whoever is present is
+ * served from memory. All tails together keep at most bll_config.tail_max bytes; the oldest message
+ * of all goes first, which is always the oldest of its own conversation.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "bll/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define TAIL_INITIAL 4 /* entries; a power of two, as every size of the ring is */
+
+static struct tail_entry **tail_slot(const struct conversation *conversation, unsigned place)
+{
+    return &conversation->tail[(conversation->tail_first + place) & (conversation->tail_size - 1)];
+}
+
+static size_t entry_size(const struct tail_entry *entry)
+{
+    return message_size(entry->message) + sizeof(*entry);
+}
+
+static void tail_pop(struct bll *bll, struct conversation *conversation)
+{
+    struct tail_entry *entry = *tail_slot(conversation, 0);
+
+    conversation->tail_first = (conversation->tail_first + 1) & (conversation->tail_size - 1);
+    conversation->tail_count--;
+    bll->tail_bytes -= entry_size(entry);
+    list_remove(&entry->by_age);
+    message_unref(entry->message);
+    free(entry);
+    if (conversation->tail_count == 0) {
+        free(conversation->tail);
+        conversation->tail = NULL;
+        conversation->tail_size = conversation->tail_first = 0;
+    }
+}
+
+static void tail_clear(struct bll *bll, struct conversation *conversation)
+{
+    while (conversation->tail_count > 0)
+        tail_pop(bll, conversation);
+}
+
+void tail_shrink(struct bll *bll, size_t limit)
+{
+    while (bll->tail_bytes > limit && !list_empty(&bll->aged)) {
+        struct tail_entry *oldest = LIST_FIRST(&bll->aged, struct tail_entry, by_age);
+        tail_pop(bll, oldest->conversation);
+    }
+}
+
+static bool tail_grow(struct conversation *conversation)
+{
+    unsigned size = conversation->tail_size ? conversation->tail_size * 2 : TAIL_INITIAL;
+    struct tail_entry **ring = calloc(size, sizeof(struct tail_entry *));
+
+    if (!ring)
+        return false;
+    for (unsigned i = 0; i < conversation->tail_count; i++)
+        ring[i] = *tail_slot(conversation, i);
+    free(conversation->tail);
+    conversation->tail = ring;
+    conversation->tail_size = size;
+    conversation->tail_first = 0;
+    return true;
+}
+
+/* Without memory for it the message is simply not in the tail: it is read from storage. */
+static void tail_append(struct bll *bll, struct conversation *conversation, struct message *message)
+{
+    struct tail_entry *entry;
+
+    if (conversation->tail_count > 0) {
+        struct tail_entry *last = *tail_slot(conversation, conversation->tail_count - 1);
+        if (last->message->seq + 1 != message->seq)
+            tail_clear(bll, conversation);
+    }
+    if (conversation->tail_count == conversation->tail_size && !tail_grow(conversation))
+        return;
+    entry = calloc(1, sizeof(*entry));
+    if (!entry)
+        return;
+    entry->conversation = conversation;
+    entry->message = message_ref(message);
+    conversation->tail_count++;
+    *tail_slot(conversation, conversation->tail_count - 1) = entry;
+    list_append(&bll->aged, &entry->by_age);
+    bll->tail_bytes += entry_size(entry);
+    tail_shrink(bll, bll->config.tail_max);
+}
+
+struct message *conversation_recent(const struct conversation *conversation, uint64_t seq)
+{
+    uint64_t first;
+
+    if (conversation->tail_count == 0)
+        return NULL;
+    first = (*tail_slot(conversation, 0))->message->seq;
+    if (seq < first || seq - first >= conversation->tail_count)
+        return NULL;
+    return (*tail_slot(conversation, (unsigned)(seq - first)))->message;
+}
+
+struct conversation *conversation_ref(struct conversation *conversation)
+{
+    conversation->references++;
+    return conversation;
+}
+
+struct conversation *conversation_get(struct bll *bll, const struct conversation_record *record)
+{
+    size_t name_size = strlen(record->name) + 1;
+    struct conversation *conversation;
+
+    HASH_FIND(hh, bll->conversations, &record->id, sizeof(record->id), conversation);
+    if (!conversation) {
+        conversation = calloc(1, sizeof(*conversation) + name_size);
+        if (!conversation)
+            return NULL;
+        list_init(&conversation->subscriptions);
+        conversation->id = record->id;
+        conversation->kind = record->kind;
+        memcpy(conversation->name, record->name, name_size);
+        HASH_ADD(hh, bll->conversations, id, sizeof(conversation->id), conversation);
+        if (!conversation->hh.tbl) { /* the table could not grow */
+            free(conversation);
+            return NULL;
+        }
+    }
+    if (record->end > conversation->end)
+        conversation->end = record->end;
+    return conversation_ref(conversation);
+}
+
+void conversation_unref(struct bll *bll, struct conversation *conversation)
+{
+    assert(conversation->references > 0);
+    if (--conversation->references > 0)
+        return;
+    tail_clear(bll, conversation);
+    HASH_DELETE(hh, bll->conversations, conversation);
+    free(conversation);
+}
+
+static bool has_present_member(const struct conversation *conversation)
+{
+    LIST_FOREACH (link, &conversation->subscriptions) {
+        struct account *account = LIST_ENTRY(link, struct subscription, by_conversation)->account;
+        LIST_FOREACH (device, &account->devices) {
+            if (list_linked(&LIST_ENTRY(device, struct device, by_account)->by_poll))
+                return true;
+        }
+    }
+    return false;
+}
+
+void conversation_committed(struct bll *bll, struct conversation *conversation,
+                            struct message *message)
+{
+    if (message->seq <= conversation->end)
+        return; /* storage had it already: a key that came twice */
+    conversation->end = message->seq;
+    if (!has_present_member(conversation)) {
+        tail_clear(bll, conversation); /* nobody to serve it to from memory */
+        return;
+    }
+    tail_append(bll, conversation, message);
+    LIST_FOREACH (link, &conversation->subscriptions) {
+        struct account *account = LIST_ENTRY(link, struct subscription, by_conversation)->account;
+        LIST_FOREACH (device, &account->devices)
+            delivery_consider(bll, LIST_ENTRY(device, struct device, by_account));
+    }
+}

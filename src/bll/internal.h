@@ -1,0 +1,247 @@
+/* What the files of the logic unit share: its objects and who may do what to them.
+ *
+ *   account       a user in memory: his password's fingerprint, his memberships, his devices
+ *   conversation  a log in memory: the number of its last message and its recent tail
+ *   subscription  that an account is a member of a conversation
+ *   device        where an account receives; a cursor per subscription and a state
+ *
+ * An account is loaded by the first who needs it and leaves the memory when nobody has used it for
+ * a while. It never leaves while it is pinned (a request, a result of storage or a push may still
+ * come back to it). A conversation lives while an account is a member or a write is under way.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "bll/bll.h"
+#include "dal/dal.h"
+#include "proto/error.h"
+#include "util/hash.h"
+#include "util/list.h"
+#include "util/peercount.h"
+
+enum account_state {
+    ACCOUNT_LOADING, /* storage has been asked; requests wait */
+    ACCOUNT_READY,
+    ACCOUNT_MISSING, /* no such user; lives until the requests that wait are denied */
+};
+
+struct account {
+    UT_hash_handle hh; /* in bll.accounts, by userid */
+    struct list by_use;
+    struct list requests;  /* struct request: wait for loading, then for the slow hash */
+    struct list resolving; /* struct write: wait for loading, to learn the inbox */
+    struct list devices;   /* struct device.by_account */
+    struct subscription *subscriptions;
+    unsigned subscription_count;
+    unsigned request_count;
+    unsigned device_count;
+    unsigned pins;
+    uint64_t id;
+    uint64_t inbox; /* conversation id */
+    uint64_t used_us;
+    char *name;
+    char *password_hash;
+    uint8_t fingerprint[PASSWORD_FINGERPRINT_LEN];
+    enum account_state state;
+    bool known;     /* `fingerprint` is that of the right password */
+    bool verifying; /* the slow hash of the first request is being computed */
+    bool disabled;
+    bool stale; /* changed in storage while it was being loaded */
+    uint8_t userid_len;
+    char userid[];
+};
+
+struct subscription {
+    struct account *account;
+    struct conversation *conversation;
+    struct list by_conversation;
+    uint64_t since;
+};
+
+struct conversation {
+    UT_hash_handle hh; /* in bll.conversations, by id */
+    struct list subscriptions;
+    struct tail_entry **tail; /* ring of the newest messages, without gap, the last is `end` */
+    unsigned tail_size, tail_first, tail_count;
+    unsigned references;
+    uint64_t id;
+    uint64_t end; /* number of the last message, as far as this process knows */
+    enum conversation_kind kind;
+    char name[];
+};
+
+/* A message in the tail of its conversation. */
+struct tail_entry {
+    struct list by_age;
+    struct conversation *conversation;
+    struct message *message;
+};
+
+enum device_state {
+    DEVICE_MAKING,  /* storage is giving it an id */
+    DEVICE_QUIET,   /* absent, or nothing to deliver */
+    DEVICE_READY,   /* present, something to deliver: on bll.ready */
+    DEVICE_READING, /* a page of its backlog is being read */
+    DEVICE_PUSHING, /* a push is under way */
+    DEVICE_RESTING, /* the last try failed: waits for a later poll */
+    DEVICE_STATES
+};
+
+struct cursor {
+    uint64_t acked;  /* last message acknowledged */
+    uint64_t stored; /* what storage has */
+    uint64_t saving; /* what storage is being given */
+};
+
+struct device {
+    struct account *account;
+    struct list by_account;
+    struct list by_poll;      /* on bll.present while it is present */
+    struct list by_state;     /* on bll.ready while READY */
+    struct list by_dirt;      /* on bll.dirty or bll.saving while a cursor is not stored */
+    struct cursor *cursors;   /* parallel to account->subscriptions */
+    struct message **backlog; /* page read from storage, one conversation's */
+    unsigned backlog_next, backlog_count;
+    struct message *current;    /* being pushed */
+    size_t offset, next_offset; /* of the part being pushed and the one after it */
+    uint64_t id;                /* 0 while MAKING */
+    uint64_t polled_us;
+    uint64_t rest_until_us;
+    struct addr endpoint; /* its address and the port as the poll told it */
+    enum device_state state;
+    bool swapped;     /* the port's bytes are swapped */
+    bool order_known; /* a push got through, so `swapped` is right */
+    bool other_tried; /* both orders have been tried for this push */
+    bool refused;     /* nobody listened there at the last try */
+    bool gone;        /* its account was deleted: freed when it comes to rest */
+};
+
+/* Something that waits for an account's sign-on. */
+struct request {
+    struct list link;
+    struct addr from;
+    uint16_t port;                                  /* of a poll; then `reply` is NULL */
+    void *reply;                                    /* of a write */
+    struct bytes userid, password, recipient, text; /* in `data` */
+    char data[];
+};
+
+struct bll {
+    struct bll_config config;
+    struct network *networks; /* config.v1_networks, owned */
+    struct bll_outlet outlet;
+    struct password_pool *pool;
+    struct metrics *metrics;
+    struct account *accounts;
+    struct conversation *conversations;
+    struct list by_use;  /* accounts, longest unused first */
+    struct list present; /* devices, longest since their poll first */
+    struct list ready;   /* devices */
+    struct list dirty;   /* devices with cursors to store */
+    struct list saving;  /* devices whose cursors are being stored */
+    struct list aged;    /* tail entries, oldest first */
+    struct peercount *signons;
+    size_t tail_bytes;
+    uint64_t device_states[DEVICE_STATES];
+    uint64_t present_count;
+    uint64_t saved_us;               /* when cursors were last given to storage */
+    uint64_t key_epoch, key_counter; /* make the keys of version 1 messages */
+    uint8_t fingerprint_key[PASSWORD_FINGERPRINT_LEN];
+    bool quiesced;
+};
+
+/* -- bll.c ------------------------------------------------------------------------------------ */
+
+uint64_t bll_now(const struct bll *bll);
+/* Answers a frame, or ends it with an error whose words are `reason` (NULL: the code's own). */
+void bll_answer_ack(struct bll *bll, void *reply);
+void bll_answer_error(struct bll *bll, void *reply, enum proto_error error, const char *reason);
+/* True if version 1 is served to `from`. */
+bool bll_serves(const struct bll *bll, const struct addr *from);
+
+/* -- account.c -------------------------------------------------------------------------------- */
+
+/* The account in memory, or NULL; counts as use. */
+struct account *account_find(struct bll *bll, struct bytes userid);
+/* The account, being loaded if it is not in memory. 0, -EAGAIN, -ENOMEM. */
+MUST_USE int account_get(struct bll *bll, struct bytes userid, struct account **ret);
+struct bytes account_userid(const struct account *account);
+/* The place of a conversation among the memberships, or -1. */
+int account_subscription(const struct account *account, uint64_t conversation);
+void account_pin(struct account *account);
+void account_unpin(struct bll *bll, struct account *account);
+/* Frees it if it is MISSING and nothing waits any more. */
+void account_settle(struct bll *bll, struct account *account);
+/* Frees accounts nobody has used for long; a bounded number a call. */
+void accounts_forget(struct bll *bll, uint64_t now);
+void accounts_free(struct bll *bll);
+
+/* -- signon.c --------------------------------------------------------------------------------- */
+
+/* True if `password` is known to be the right one of a user who may sign on. */
+bool signon_known(const struct bll *bll, const struct account *account, struct bytes password);
+/* Takes a request in, to be granted, denied or dropped later: it waits for what is slow. Returns 0,
+ * or why it cannot be taken: -EAGAIN (a limit), -ENOMEM. */
+MUST_USE int signon_wait(struct bll *bll, const struct request *request);
+/* The account has been loaded or a password verified: deals with the requests that wait. */
+void signon_advance(struct bll *bll, struct account *account);
+/* Ends every request that waits: writes are answered `error`. */
+void signon_abandon(struct bll *bll, struct account *account, enum proto_error error);
+
+/* -- conversation.c --------------------------------------------------------------------------- */
+
+/* The conversation with one reference more; made if need be. NULL: no memory. */
+struct conversation *conversation_get(struct bll *bll, const struct conversation_record *record);
+struct conversation *conversation_ref(struct conversation *conversation);
+void conversation_unref(struct bll *bll, struct conversation *conversation);
+/* `message` has been committed: it joins the tail, and who is present is delivered to. */
+void conversation_committed(struct bll *bll, struct conversation *conversation,
+                            struct message *message);
+/* Message number `seq` if it is in the tail, else NULL. Borrowed. */
+struct message *conversation_recent(const struct conversation *conversation, uint64_t seq);
+/* Lets the oldest go until no more than `limit` bytes are kept. */
+void tail_shrink(struct bll *bll, size_t limit);
+
+/* -- presence.c ------------------------------------------------------------------------------- */
+
+/* A poll of a user who has signed on. */
+void presence_poll(struct bll *bll, struct account *account, const struct addr *from,
+                   uint16_t port);
+/* A device as storage knows it. 0, -ENOMEM, or -EINVAL if the record is no version 1 device's. */
+MUST_USE int device_restore(struct bll *bll, struct account *account,
+                            const struct device_record *record, const struct dal_account *stored);
+/* The device a message from `from` was sent with: the account's only one at that address, or NULL
+ * where that cannot be told. */
+const struct device *presence_origin(const struct account *account, const struct addr *from);
+void presence_sweep(struct bll *bll, uint64_t now);
+/* Frees it; it must not be pushing, reading or being made. */
+void device_free(struct bll *bll, struct device *device);
+
+/* -- delivery.c ------------------------------------------------------------------------------- */
+
+/* The one way a device changes its state. */
+void device_move(struct bll *bll, struct device *device, enum device_state state);
+/* If it is quiet, present, and something waits for it, it becomes ready. */
+void delivery_consider(struct bll *bll, struct device *device);
+/* Starts what can be started. */
+void delivery_run(struct bll *bll);
+/* Forgets the page and the message being pushed. */
+void delivery_reset(struct device *device);
+
+/* -- cursors.c -------------------------------------------------------------------------------- */
+
+/* The device has acknowledged `seq` of its subscription number `index`. */
+void cursor_advance(struct bll *bll, struct device *device, unsigned index, uint64_t seq);
+/* Gives storage what has changed, unless it is still busy with the last. */
+void cursors_save(struct bll *bll);
+
+/* -- write.c ---------------------------------------------------------------------------------- */
+
+struct write;
+
+/* A message of a user who has signed on: finds whom it is for and stores it; `reply` is answered
+ * later. */
+void write_message(struct bll *bll, struct account *sender, const struct addr *from, void *reply,
+                   struct bytes recipient, struct bytes text);
+/* The recipient's account has been loaded (or is missing, or storage is away). */
+void write_resolved(struct bll *bll, struct account *recipient, enum dal_outcome outcome);

@@ -1,0 +1,257 @@
+/* Sign-on: who may have what he asks for.
+ *
+ * A password that was verified is remembered by a keyed fast hash, so that from then on a poll
+ * costs a comparison. Everything else waits in the account's queue: until the account is loaded,
+ * then for the slow hash, which is computed elsewhere, one at a time for an account. As soon as the
+ * right password is known, all that came with it is granted, in order; a wrong password in the
+ * queue delays nobody but itself.
+ *
+ * An unknown user, a wrong password and a disabled account take the same steps and are answered in
+ * the same words.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "bll/internal.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+static bool is_poll(const struct request *request)
+{
+    return request->reply == NULL;
+}
+
+static bool fingerprint_matches(const struct bll *bll, const struct account *account,
+                                struct bytes password)
+{
+    uint8_t fingerprint[PASSWORD_FINGERPRINT_LEN];
+
+    if (!account->known)
+        return false;
+    password_fingerprint(bll->fingerprint_key, account->id, password, fingerprint);
+    return password_fingerprint_equal(fingerprint, account->fingerprint);
+}
+
+bool signon_known(const struct bll *bll, const struct account *account, struct bytes password)
+{
+    return account->state == ACCOUNT_READY && !account->disabled &&
+           fingerprint_matches(bll, account, password);
+}
+
+static void request_free(struct bll *bll, struct account *account, struct request *request)
+{
+    list_remove(&request->link);
+    account->request_count--;
+    peercount_give(bll->signons, &request->from);
+    sodium_memzero((void *)request->password.data, request->password.len);
+    free(request);
+}
+
+static void request_refuse(struct bll *bll, struct account *account, struct request *request,
+                           enum proto_error error)
+{
+    if (is_poll(request))
+        metrics_add(bll->metrics,
+                    error == PROTO_ERROR_DENIED ? METRIC_POLLS_DENIED : METRIC_POLLS_DROPPED, 1);
+    else
+        bll_answer_error(bll, request->reply, error, NULL);
+    request_free(bll, account, request);
+}
+
+static void request_grant(struct bll *bll, struct account *account, struct request *request)
+{
+    if (is_poll(request))
+        presence_poll(bll, account, &request->from, request->port);
+    else
+        write_message(bll, account, &request->from, request->reply, request->recipient,
+                      request->text);
+    request_free(bll, account, request);
+}
+
+/* Grants all that came with the right password, in order. */
+static void grant_known(struct bll *bll, struct account *account)
+{
+    LIST_FOREACH_SAFE (link, &account->requests) {
+        struct request *request = LIST_ENTRY(link, struct request, link);
+        if (signon_known(bll, account, request->password))
+            request_grant(bll, account, request);
+    }
+}
+
+static void verified(void *userdata, int result);
+
+/* The account a verification belongs to, and the password it was about: by the time it is done the
+ * request may be gone. */
+struct verification {
+    struct bll *bll;
+    struct account *account;
+    uint8_t fingerprint[PASSWORD_FINGERPRINT_LEN];
+};
+
+/* 0 or -errno. */
+static int verify_first(struct bll *bll, struct account *account)
+{
+    struct request *first = LIST_FIRST(&account->requests, struct request, link);
+    struct verification *verification = malloc(sizeof(*verification));
+    int r;
+
+    if (!verification)
+        return -ENOMEM;
+    verification->bll = bll;
+    verification->account = account;
+    password_fingerprint(bll->fingerprint_key, account->id, first->password,
+                         verification->fingerprint);
+    r = password_pool_verify(bll->pool, account->password_hash, first->password, verified,
+                             verification);
+    if (r < 0) {
+        free(verification);
+        return r;
+    }
+    account->verifying = true;
+    account_pin(account);
+    return 0;
+}
+
+void signon_advance(struct bll *bll, struct account *account)
+{
+    if (account->state == ACCOUNT_LOADING)
+        return;
+    grant_known(bll, account);
+    while (!account->verifying && !list_empty(&account->requests)) {
+        if (verify_first(bll, account) == 0)
+            return;
+        metrics_add(bll->metrics, METRIC_PASSWORDS_BUSY, 1);
+        request_refuse(bll, account, LIST_FIRST(&account->requests, struct request, link),
+                       PROTO_ERROR_BUSY);
+    }
+}
+
+/* Denies what came with the password that `fingerprint` is of. */
+static void deny_matching(struct bll *bll, struct account *account,
+                          const uint8_t fingerprint[PASSWORD_FINGERPRINT_LEN],
+                          enum proto_error error)
+{
+    uint8_t other[PASSWORD_FINGERPRINT_LEN];
+
+    LIST_FOREACH_SAFE (link, &account->requests) {
+        struct request *request = LIST_ENTRY(link, struct request, link);
+        password_fingerprint(bll->fingerprint_key, account->id, request->password, other);
+        if (password_fingerprint_equal(other, fingerprint))
+            request_refuse(bll, account, request, error);
+    }
+}
+
+static void verified(void *userdata, int result)
+{
+    struct verification *verification = userdata;
+    struct bll *bll = verification->bll;
+    struct account *account = verification->account;
+
+    metrics_add(bll->metrics, METRIC_PASSWORDS_CHECKED, 1);
+    account->verifying = false;
+    if (account->state == ACCOUNT_LOADING) {
+        /* Changed meanwhile: what was verified may be the old password. signon_advance() begins
+         * again once it is loaded. */
+    } else if (result == 1 && !account->disabled) {
+        memcpy(account->fingerprint, verification->fingerprint, sizeof(account->fingerprint));
+        account->known = true;
+    } else {
+        deny_matching(bll, account, verification->fingerprint,
+                      result < 0 ? PROTO_ERROR_INTERNAL : PROTO_ERROR_DENIED);
+    }
+    sodium_memzero(verification, sizeof(*verification));
+    free(verification);
+    signon_advance(bll, account);
+    account_unpin(bll, account);
+}
+
+/* Polls come every second: while one waits, the next of the same endpoint would say nothing new. */
+static bool is_repeated(const struct account *account, const struct request *request)
+{
+    if (!is_poll(request))
+        return false;
+    LIST_FOREACH (link, &account->requests) {
+        struct request *other = LIST_ENTRY(link, struct request, link);
+        if (is_poll(other) && other->port == request->port &&
+            addr_same_host(&other->from, &request->from) &&
+            bytes_equal(other->password, request->password))
+            return true;
+    }
+    return false;
+}
+
+static struct bytes copy_field(char **at, struct bytes field)
+{
+    struct bytes copy = {.data = *at, .len = field.len};
+
+    if (field.len)
+        memcpy(*at, field.data, field.len);
+    *at += field.len;
+    return copy;
+}
+
+static struct request *request_copy(const struct request *from)
+{
+    size_t size = from->userid.len + from->password.len + from->recipient.len + from->text.len;
+    struct request *request = malloc(sizeof(*request) + size);
+    char *at;
+
+    if (!request)
+        return NULL;
+    list_init(&request->link);
+    request->from = from->from;
+    request->port = from->port;
+    request->reply = from->reply;
+    at = request->data;
+    request->userid = copy_field(&at, from->userid);
+    request->password = copy_field(&at, from->password);
+    request->recipient = copy_field(&at, from->recipient);
+    request->text = copy_field(&at, from->text);
+    return request;
+}
+
+/* Takes the address's share, and a copy. */
+static int enqueue(struct bll *bll, struct account *account, const struct request *from)
+{
+    struct request *request;
+    int r;
+
+    if (account->request_count >= bll->config.waiting_max)
+        return -EAGAIN;
+    r = peercount_take(bll->signons, &from->from);
+    if (r < 0)
+        return r == -ENOMEM ? r : -EAGAIN;
+    request = request_copy(from);
+    if (!request) {
+        peercount_give(bll->signons, &from->from);
+        return -ENOMEM;
+    }
+    list_append(&account->requests, &request->link);
+    account->request_count++;
+    return 0;
+}
+
+int signon_wait(struct bll *bll, const struct request *from)
+{
+    struct account *account;
+    int r = account_get(bll, from->userid, &account);
+
+    if (r < 0)
+        return r;
+    if (is_repeated(account, from))
+        return 0;
+    r = enqueue(bll, account, from);
+    if (r < 0) {
+        account_settle(bll, account);
+        return r;
+    }
+    signon_advance(bll, account);
+    account_settle(bll, account);
+    return 0;
+}
+
+void signon_abandon(struct bll *bll, struct account *account, enum proto_error error)
+{
+    while (!list_empty(&account->requests))
+        request_refuse(bll, account, LIST_FIRST(&account->requests, struct request, link), error);
+}
