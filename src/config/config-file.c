@@ -8,19 +8,21 @@
 #include <fcntl.h>
 #include <libconfig.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_MAX_BYTES 256 /* of a key's path that is looked at */
+#define KEY_PATH_MAX 256 /* of a key's path that is looked at */
 
 struct loading {
     const struct config_table *table;
     const char *file;
     unsigned char *values; /* on the heap, as large as the table's fields reach */
     char **ret_error;
+    char included[PATH_MAX]; /* room for file_name() */
 };
 
 /* Writes the error and returns -EINVAL. */
@@ -36,10 +38,23 @@ static int fail(struct loading *loading, const char *format, ...)
     return r < 0 ? -ENOMEM : -EINVAL;
 }
 
-static const char *file_of(const struct loading *loading, const config_setting_t *setting)
+/* How a file is called in a message: libconfig tells an included one as its @include has it. */
+static const char *file_name(struct loading *loading, const char *file)
 {
-    const char *file = config_setting_source_file(setting);
-    return file != NULL ? file : loading->file;
+    if (file == NULL)
+        return loading->file;
+    const char *slash = strrchr(loading->file, '/');
+    int folder = slash != NULL ? (int)(slash + 1 - loading->file) : 0;
+    if (file[0] == '/' || strncmp(file, loading->file, (size_t)folder) == 0)
+        return file;
+    int len = snprintf(loading->included, sizeof loading->included, "%.*s%s", folder, loading->file,
+                       file);
+    return len < (int)sizeof loading->included ? loading->included : file;
+}
+
+static const char *file_of(struct loading *loading, const config_setting_t *setting)
+{
+    return file_name(loading, config_setting_source_file(setting));
 }
 
 /* -- which key was meant ---------------------------------------------------------------------- */
@@ -53,8 +68,8 @@ static unsigned smallest(unsigned a, unsigned b, unsigned c)
 /* Levenshtein's distance: insertions, deletions and replacements from `a` to `b`. */
 static unsigned distance(const char *a, const char *b)
 {
-    unsigned row[PATH_MAX_BYTES + 1];
-    size_t columns = strnlen(b, PATH_MAX_BYTES);
+    unsigned row[KEY_PATH_MAX + 1];
+    size_t columns = strnlen(b, KEY_PATH_MAX);
     for (size_t j = 0; j <= columns; j++)
         row[j] = (unsigned)j;
     for (size_t i = 1; a[i - 1] != '\0'; i++) {
@@ -241,7 +256,7 @@ static int load_group(struct loading *loading, const config_setting_t *group, co
 static int load_setting(struct loading *loading, const config_setting_t *setting,
                         const char *prefix)
 {
-    char path[PATH_MAX_BYTES];
+    char path[KEY_PATH_MAX];
     snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "",
              config_setting_name(setting));
     const struct config_key *key = config_table_find(loading->table, path);
@@ -288,7 +303,7 @@ static int cross_check(struct loading *loading, const config_t *config)
 
 /* -- the file --------------------------------------------------------------------------------- */
 
-/* Line `number` of `file` in quotes, for the message about its syntax; "" if there is none. */
+/* Line `number` of `file` in quotes, for the message about its syntax; NULL behind the last. */
 static char *quote_line(const char *file, int number)
 {
     FILE *in = fopen(file, "re");
@@ -310,10 +325,9 @@ static char *quote_line(const char *file, int number)
 
 static int fail_syntax(struct loading *loading, const config_t *config)
 {
-    const char *file =
-        config_error_file(config) != NULL ? config_error_file(config) : loading->file;
-    const char *what = config_error_text(config), *allowed = "allowed is NAME = VALUE; or NAME: "
-                                                             "{ … };";
+    const char *file = file_name(loading, config_error_file(config));
+    const char *what = config_error_text(config);
+    const char *allowed = "allowed is NAME = VALUE; or NAME: { … };";
     if (strstr(what, "duplicate") != NULL)
         allowed = "allowed is each name once in its group";
     else if (strstr(what, "include") != NULL)
@@ -322,7 +336,7 @@ static int fail_syntax(struct loading *loading, const config_t *config)
         allowed = "allowed is an array of values of one type";
     char *line = quote_line(file, config_error_line(config));
     int r = fail(loading, "%s:%d: %s%s%s: %s", file, config_error_line(config), what,
-                 line != NULL ? " in " : "", line != NULL ? line : "", allowed);
+                 line != NULL ? " in " : " at the end", line != NULL ? line : "", allowed);
     free(line);
     return r;
 }
