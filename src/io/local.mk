@@ -5,5 +5,6 @@ src_io_libio_a_SOURCES = \
 	src/io/listener.c src/io/listener.h \
 	src/io/loop.c src/io/loop.h \
 	src/io/pusher.c src/io/pusher.h \
+	src/io/socket.c src/io/socket.h \
 	src/io/udp-port.c src/io/udp-port.h
 IO_LIBS = src/io/libio.a $(PROTO_LIBS)

@@ -23,12 +23,14 @@ struct loop_source;
 typedef void (*loop_source_fn)(void *userdata, uint32_t events);
 typedef void (*loop_fn)(void *userdata);
 
-/* A descriptor that is watched. Embedded in its owner; not to be touched from outside. */
+/* A descriptor that is watched. Embedded in its owner and zeroed there before its first use; not
+ * to be touched from outside. */
 struct loop_source {
-    loop_source_fn callback;
+    loop_source_fn callback; /* NULL while it is not watched */
     void *userdata;
-    int fd; /* -1 while it is not watched */
-    uint32_t events;
+    int fd;
+    uint32_t events; /* asked for */
+    uint32_t ready;  /* reported in this turn, while `pending` is linked */
     struct list pending;
 };
 
@@ -75,7 +77,7 @@ MUST_USE int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 
 void loop_deferred_init(struct loop_deferred *deferred, loop_fn callback, void *userdata);
-/* Once per turn however often it is asked for. */
+/* Runs once however often it is asked for before it runs. */
 void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 void loop_deferred_cancel(struct loop_deferred *deferred);
 

@@ -1,0 +1,51 @@
+/* Making and binding sockets.
+ *
+ * A stream socket gets SO_REUSEADDR, so that connections of the last run in TIME_WAIT do not keep
+ * it from its port; a datagram socket must not have it, for there it would let two daemons share
+ * a port and each lose half of the datagrams.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/socket.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static int set_options(int fd, const struct addr *addr, int type)
+{
+    const int on = 1, off = 0;
+    if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        return -errno;
+    if (addr->family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0)
+        return -errno;
+    return 0;
+}
+
+static int bind_exactly(const struct addr *addr, int type)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = addr_to_sockaddr(addr, &sa);
+    int fd = socket(addr->family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    int error = set_options(fd, addr, type);
+    if (error == 0 && bind(fd, (struct sockaddr *)&sa, len) < 0)
+        error = -errno;
+    if (error < 0) {
+        close(fd);
+        return error;
+    }
+    return fd;
+}
+
+int socket_bind(const struct addr *addr, int type)
+{
+    static const uint8_t any[sizeof addr->ip] = {0};
+    int fd = bind_exactly(addr, type);
+    if ((fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) && addr->family == AF_INET6 &&
+        memcmp(addr->ip, any, sizeof any) == 0) {
+        const struct addr ipv4 = {.port = addr->port, .family = AF_INET};
+        fd = bind_exactly(&ipv4, type);
+    }
+    return fd;
+}
