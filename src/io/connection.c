@@ -124,8 +124,7 @@ static void reply_free(struct reply *reply)
 /* Forgets all that is owed; replies that have not been ended yet live on by themselves. */
 static void disown_replies(struct connection *connection)
 {
-    LIST_FOREACH_SAFE(link, &connection->owed)
-    {
+    LIST_FOREACH_SAFE (link, &connection->owed) {
         struct reply *reply = LIST_ENTRY(link, struct reply, link);
         list_remove(link);
         reply->connection = NULL;
@@ -295,7 +294,8 @@ void reply_drop(struct reply *reply, bool close)
 
 static bool may_take(const struct connection *connection)
 {
-    return connection->state == STATE_OPEN && connection->owed_count < connection->limits.owed_max &&
+    return connection->state == STATE_OPEN &&
+           connection->owed_count < connection->limits.owed_max &&
            buffer_len(&connection->output) <= connection->limits.output_max;
 }
 
@@ -346,6 +346,7 @@ static void take_frames(struct connection *connection)
             }
             frame = stream;
             consumed = stream.len;
+            connection->scanned = 0;
         }
         take_frame(connection, frame);
         buffer_consume(&connection->input, consumed);
@@ -356,19 +357,20 @@ static void read_input(struct connection *connection)
 {
     char *space;
     long room = buffer_reserve(&connection->input, READ_SIZE, &space);
-    if (room <= 0) {
+    if (room == -ENOBUFS)
+        return; /* frames that could not be handed on fill it; settle() tries again */
+    if (room < 0) {
         connection_close(connection);
         return;
     }
     ssize_t count = recv(connection->fd, space, (size_t)room, MSG_DONTWAIT);
-    if (count > 0) {
-        buffer_commit(&connection->input, (size_t)count);
-    } else if (count == 0) {
-        connection->end_of_input = true;
-    } else if (errno != EAGAIN && errno != EINTR) {
-        connection->end_of_input = true;
+    int error = count < 0 ? errno : 0;
+    buffer_commit(&connection->input, count > 0 ? (size_t)count : 0);
+    if (error == EAGAIN || error == EINTR || count > 0)
+        return;
+    connection->end_of_input = true;
+    if (error != 0)
         stop_talking(connection);
-    }
 }
 
 /* Of a lingering connection. */
