@@ -1,1 +1,3 @@
-# man
+# man: the manual pages.
+dist_man_MANS += \
+	man/multichat-protocol.7
