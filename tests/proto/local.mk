@@ -1,1 +1,22 @@
-# tests/proto: nothing yet
+# tests/proto: a program for each source file, for v1.c two.
+if HAVE_CMOCKA
+proto_tests = \
+	tests/proto/error-test \
+	tests/proto/frame-test \
+	tests/proto/v1-build-test \
+	tests/proto/v1-test
+check_PROGRAMS += $(proto_tests)
+TESTS += $(proto_tests)
+tests_proto_error_test_SOURCES = tests/proto/error-test.c
+tests_proto_error_test_CFLAGS = $(UNIT_CFLAGS)
+tests_proto_error_test_LDADD = $(PROTO_LIBS) $(CMOCKA_LIBS)
+tests_proto_frame_test_SOURCES = tests/proto/frame-test.c
+tests_proto_frame_test_CFLAGS = $(UNIT_CFLAGS)
+tests_proto_frame_test_LDADD = $(PROTO_LIBS) $(CMOCKA_LIBS)
+tests_proto_v1_build_test_SOURCES = tests/proto/v1-build-test.c
+tests_proto_v1_build_test_CFLAGS = $(UNIT_CFLAGS)
+tests_proto_v1_build_test_LDADD = $(PROTO_LIBS) $(CMOCKA_LIBS)
+tests_proto_v1_test_SOURCES = tests/proto/v1-test.c
+tests_proto_v1_test_CFLAGS = $(UNIT_CFLAGS)
+tests_proto_v1_test_LDADD = $(PROTO_LIBS) $(CMOCKA_LIBS)
+endif
