@@ -1,0 +1,51 @@
+/* The commands: words, options, who carries them out, how long they may take.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/ctl.h"
+
+#define PASSWORD (OPTION_PASSWORD_FILE | OPTION_PASSWORD_FD)
+#define MYSQL                                                                                      \
+    (OPTION_ADMIN_USER | OPTION_ADMIN_PASSWORD_FILE | OPTION_DATABASE | OPTION_USER |              \
+     OPTION_SERVER_SOCKET | OPTION_SECRET_FILE)
+
+/* Some of them scan every message or wait for a hundred slow hashes. */
+#define PATIENCE       60
+#define PATIENCE_BATCH 600
+#define PATIENCE_CHECK 7200
+
+const struct command command_table[] = {
+    {"user add", "[USERID]", 0, 1, OPTION_CONTROL | OPTION_NAME | PASSWORD | OPTION_BATCH,
+     REACH_ANY, PATIENCE_BATCH, command_user_add,
+     "Add a user, or with --batch many. The password is asked for on the terminal."},
+    {"user passwd", "USERID", 1, 1, OPTION_CONTROL | PASSWORD, REACH_ANY, PATIENCE,
+     command_user_passwd, "Give a user a new password."},
+    {"user list", "", 0, 0, OPTION_CONTROL, REACH_ANY, PATIENCE, command_user_list,
+     "List the users."},
+    {"user disable", "USERID", 1, 1, OPTION_CONTROL, REACH_ANY, PATIENCE, command_user_disable,
+     "Refuse a user until he is enabled again. His messages wait."},
+    {"user enable", "USERID", 1, 1, OPTION_CONTROL, REACH_ANY, PATIENCE, command_user_enable,
+     "Let a disabled user in again."},
+    {"user delete", "USERID", 1, 1, OPTION_CONTROL, REACH_ANY, PATIENCE, command_user_delete,
+     "Delete a user with his inbox and memberships. What he wrote to others stays."},
+    {"room add", "ROOM", 1, 1, OPTION_CONTROL, REACH_ANY, PATIENCE, command_room_add,
+     "Make a room. Its name may be given with or without the #."},
+    {"room delete", "ROOM", 1, 1, OPTION_CONTROL, REACH_ANY, PATIENCE, command_room_delete,
+     "Delete a room with its messages."},
+    {"room list", "", 0, 0, OPTION_CONTROL, REACH_ANY, PATIENCE, command_room_list,
+     "List the rooms."},
+    {"room join", "ROOM USERID", 2, 2, OPTION_CONTROL, REACH_ANY, PATIENCE, command_room_join,
+     "Make a user a member of a room, for what is written from now on."},
+    {"room part", "ROOM USERID", 2, 2, OPTION_CONTROL, REACH_ANY, PATIENCE, command_room_part,
+     "End a user's membership of a room."},
+    {"room members", "ROOM", 1, 1, OPTION_CONTROL, REACH_ANY, PATIENCE, command_room_members,
+     "List the members of a room."},
+    {"status", "", 0, 0, OPTION_CONTROL, REACH_DAEMON, PATIENCE, command_status,
+     "Show what the daemon and its storage are doing."},
+    {"db init", "", 0, 0, OPTION_DRIVER | MYSQL, REACH_STORAGE, PATIENCE, command_db_init,
+     "Make the database and its tables. Running it again changes nothing."},
+    {"db migrate", "", 0, 0, 0, REACH_STORAGE, PATIENCE, command_db_migrate,
+     "Bring the tables of an older version up to date."},
+    {"db check", "", 0, 0, OPTION_CONTROL, REACH_ANY, PATIENCE_CHECK, command_db_check,
+     "Look the whole database over."},
+    {0},
+};

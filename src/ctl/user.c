@@ -1,0 +1,122 @@
+/* The commands on users.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/ask.h"
+#include "ctl/secret.h"
+
+#include <stdlib.h>
+
+/* Asks with the password added that the options or the terminal give. */
+static int ask_with_password(struct ctl *ctl, json_t *request, json_t **ret_answer)
+{
+    char *secret = NULL;
+    int code = secret_obtain(ctl, ctl->arguments[0], &secret);
+
+    if (code == EXIT_OK)
+        code = request_add(ctl, request, "password", secret);
+    secret_free(secret);
+    if (code == EXIT_OK)
+        return ask(ctl, request, ret_answer);
+    json_decref(request);
+    return code;
+}
+
+static int add_one(struct ctl *ctl)
+{
+    json_t *request = NULL, *answer = NULL;
+    int code = request_of(ctl, "userid", NULL, &request);
+
+    if (code == EXIT_OK && ctl->options.name &&
+        (code = request_add(ctl, request, "name", ctl->options.name)) != EXIT_OK)
+        json_decref(request);
+    if (code == EXIT_OK)
+        code = ask_with_password(ctl, request, &answer);
+    return code == EXIT_OK ? conclude(ctl, answer, "user %s added", ctl->arguments[0]) : code;
+}
+
+int command_user_add(struct ctl *ctl)
+{
+    const struct options *options = &ctl->options;
+
+    if (!options->batch && ctl->arguments[0])
+        return add_one(ctl);
+    if (!options->batch)
+        return print_failure(ctl, EXIT_USAGE, "usage", "\"user add\" needs a USERID, or --batch");
+    if (ctl->arguments[0] || options->name || options->password_file || options->password_fd)
+        return print_failure(ctl, EXIT_USAGE, "usage",
+                             "with --batch, userids, names and passwords come from its file");
+    return user_add_batch(ctl);
+}
+
+int command_user_passwd(struct ctl *ctl)
+{
+    json_t *request = NULL, *answer = NULL;
+    int code = request_of(ctl, "userid", NULL, &request);
+
+    if (code == EXIT_OK)
+        code = ask_with_password(ctl, request, &answer);
+    return code == EXIT_OK ? conclude(ctl, answer, "%s has a new password", ctl->arguments[0])
+                           : code;
+}
+
+int command_user_disable(struct ctl *ctl)
+{
+    json_t *answer = NULL;
+    int code = ask_about(ctl, "userid", NULL, &answer);
+
+    return code == EXIT_OK ? conclude(ctl, answer, "user %s disabled", ctl->arguments[0]) : code;
+}
+
+int command_user_enable(struct ctl *ctl)
+{
+    json_t *answer = NULL;
+    int code = ask_about(ctl, "userid", NULL, &answer);
+
+    return code == EXIT_OK ? conclude(ctl, answer, "user %s enabled", ctl->arguments[0]) : code;
+}
+
+int command_user_delete(struct ctl *ctl)
+{
+    json_t *answer = NULL;
+    int code = ask_about(ctl, "userid", NULL, &answer);
+
+    return code == EXIT_OK ? conclude(ctl, answer, "user %s deleted", ctl->arguments[0]) : code;
+}
+
+int show_users(const struct ctl *ctl, json_t *answer, const char *member)
+{
+    const json_t *users = json_object_get(answer, member);
+    size_t count = json_array_size(users), cell = 4;
+    const char **cells = calloc((count + 1) * 4, sizeof(*cells));
+    char(*dates)[DATE_MAX] = calloc(count + 1, sizeof(*dates));
+
+    if (ctl->options.json) {
+        print_json(answer);
+    } else if (cells && dates) {
+        memcpy(cells, (const char *const[]){"USERID", "NAME", "STATE", "CREATED"},
+               4 * sizeof(*cells));
+        for (size_t i = 0; i < count; i++) {
+            const json_t *user = json_array_get(users, i);
+            cells[cell++] = text_of(user, "userid");
+            cells[cell++] = text_of(user, "name");
+            cells[cell++] =
+                json_is_true(json_object_get(user, "disabled")) ? "disabled" : "enabled";
+            cells[cell++] = format_date(number_of(user, "created_ms"), dates[i]);
+        }
+        print_table(4, cells, count + 1);
+    }
+    free(cells);
+    free(dates);
+    json_decref(answer);
+    return EXIT_OK;
+}
+
+int command_user_list(struct ctl *ctl)
+{
+    json_t *request = NULL, *answer = NULL;
+    int code = request_of(ctl, NULL, NULL, &request);
+
+    if (code == EXIT_OK)
+        code = ask_pages(ctl, request, "users", &answer);
+    return code == EXIT_OK ? show_users(ctl, answer, "users") : code;
+}
