@@ -1,3 +1,4 @@
 # man: the manual pages.
 dist_man_MANS += \
-	man/multichat-protocol.7
+	man/multichat-protocol.7 \
+	man/multichatctl.8
