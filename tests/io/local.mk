@@ -1,1 +1,25 @@
-# tests/io: nothing yet
+# tests/io: the I/O unit over real sockets on loopback.
+if HAVE_CMOCKA
+io_tests = \
+	tests/io/loop-test \
+	tests/io/udp-port-test \
+	tests/io/listener-test
+check_PROGRAMS += $(io_tests)
+TESTS += $(io_tests)
+endif
+IO_TEST_SUPPORT = tests/io/support.c tests/io/support.h
+IO_TEST_LIBS = $(IO_LIBS) $(CMOCKA_LIBS)
+
+tests_io_loop_test_SOURCES = tests/io/loop-test.c $(IO_TEST_SUPPORT)
+tests_io_loop_test_CFLAGS = $(UNIT_CFLAGS)
+tests_io_loop_test_LDADD = $(IO_TEST_LIBS)
+
+# A system without IPv6 is played by a socket() of the test's own.
+tests_io_udp_port_test_SOURCES = tests/io/udp-port-test.c $(IO_TEST_SUPPORT)
+tests_io_udp_port_test_CFLAGS = $(UNIT_CFLAGS)
+tests_io_udp_port_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket
+tests_io_udp_port_test_LDADD = $(IO_TEST_LIBS)
+
+tests_io_listener_test_SOURCES = tests/io/listener-test.c $(IO_TEST_SUPPORT)
+tests_io_listener_test_CFLAGS = $(UNIT_CFLAGS)
+tests_io_listener_test_LDADD = $(IO_TEST_LIBS)
