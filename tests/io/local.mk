@@ -3,7 +3,8 @@ if HAVE_CMOCKA
 io_tests = \
 	tests/io/loop-test \
 	tests/io/udp-port-test \
-	tests/io/listener-test
+	tests/io/listener-test \
+	tests/io/connection-test
 check_PROGRAMS += $(io_tests)
 TESTS += $(io_tests)
 endif
@@ -23,3 +24,10 @@ tests_io_udp_port_test_LDADD = $(IO_TEST_LIBS)
 tests_io_listener_test_SOURCES = tests/io/listener-test.c $(IO_TEST_SUPPORT)
 tests_io_listener_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_listener_test_LDADD = $(IO_TEST_LIBS)
+
+# The allocator fails when a test says so.
+tests_io_connection_test_SOURCES = tests/io/connection-test.c $(IO_TEST_SUPPORT)
+tests_io_connection_test_CFLAGS = $(UNIT_CFLAGS)
+tests_io_connection_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
+tests_io_connection_test_LDADD = $(IO_TEST_LIBS)
