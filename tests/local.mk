@@ -28,3 +28,9 @@ include tests/client/local.mk
 include tests/dialogue/local.mk
 include tests/boot/local.mk
 include tests/tree/local.mk
+
+# What has threads of its own, for a build with --enable-sanitizers=thread.
+.PHONY: check-threads
+check-threads:
+	$(MAKE) $(AM_MAKEFLAGS) check \
+		TESTS='$(filter tests/auth/% tests/client/% tests/dal/%,$(TESTS))'
