@@ -1,4 +1,4 @@
-/* Allocations that fail on demand. A program that includes this is linked with FAULT_LDFLAGS, which
+/* Allocations that fail on demand. A program that includes this is linked with FAULT_WRAPS, which
  * lead every allocation of its own objects and of the static libraries through here.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
