@@ -19,7 +19,9 @@ struct config_rules {
     bool list;
     /* Stores one text: 0, -EINVAL (not allowed) or -ENOMEM. */
     int (*store)(const struct config_key *key, void *field, const char *const *texts, size_t count);
+    /* Both NULL where the field owns nothing. `copy` fills an empty field: 0 or -ENOMEM. */
     void (*clear)(void *field);
+    int (*copy)(void *field, const void *from);
     bool (*equal)(const void *a, const void *b);
     /* Writes the value as a file has it. */
     void (*format)(const struct config_key *key, const void *field, FILE *out);
@@ -158,6 +160,12 @@ static void string_clear(void *field)
     *(char **)field = NULL;
 }
 
+static int string_copy(void *field, const void *from)
+{
+    *(char **)field = strdup(*(char *const *)from);
+    return *(char **)field == NULL ? -ENOMEM : 0;
+}
+
 static bool string_equal(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b) == 0;
@@ -293,6 +301,12 @@ static int strings_store(const struct config_key *key, void *field, const char *
     return 0;
 }
 
+static int strings_copy(void *field, const void *from)
+{
+    const struct config_strings *strings = from;
+    return strings_store(NULL, field, (const char *const *)strings->items, strings->count);
+}
+
 static bool strings_equal(const void *a, const void *b)
 {
     const struct config_strings *left = a, *right = b;
@@ -356,6 +370,18 @@ static int networks_store(const struct config_key *key, void *field, const char 
     return 0;
 }
 
+static int networks_copy(void *field, const void *from)
+{
+    const struct config_networks *networks = from;
+    struct network *items = calloc(networks->count + 1, sizeof *items);
+    if (items == NULL)
+        return -ENOMEM;
+    if (networks->count > 0)
+        memcpy(items, networks->items, networks->count * sizeof *items);
+    *(struct config_networks *)field = (struct config_networks){items, networks->count};
+    return 0;
+}
+
 static bool networks_equal(const void *a, const void *b)
 {
     const struct config_networks *left = a, *right = b;
@@ -397,21 +423,22 @@ static void networks_allowed(const struct config_key *key, FILE *out)
 /* --------------------------------------------------------------------------------------------- */
 
 static const struct config_rules rules_table[] = {
-    [CONFIG_BOOL] = {sizeof(bool), false, bool_store, NULL, bool_equal, bool_format, bool_allowed},
-    [CONFIG_NUMBER] = {sizeof(uint64_t), false, number_store, NULL, number_equal, number_format,
-                       number_allowed},
-    [CONFIG_STRING] = {sizeof(char *), false, string_store, string_clear, string_equal,
+    [CONFIG_BOOL] = {sizeof(bool), false, bool_store, NULL, NULL, bool_equal, bool_format,
+                     bool_allowed},
+    [CONFIG_NUMBER] = {sizeof(uint64_t), false, number_store, NULL, NULL, number_equal,
+                       number_format, number_allowed},
+    [CONFIG_STRING] = {sizeof(char *), false, string_store, string_clear, string_copy, string_equal,
                        string_format, string_allowed},
-    [CONFIG_CHOICE] = {sizeof(int), false, choice_store, NULL, choice_equal, choice_format,
+    [CONFIG_CHOICE] = {sizeof(int), false, choice_store, NULL, NULL, choice_equal, choice_format,
                        choice_allowed},
-    [CONFIG_PATH] = {sizeof(char *), false, path_store, string_clear, string_equal, string_format,
-                     path_allowed},
-    [CONFIG_ADDRESS] = {sizeof(struct addr), false, address_store, NULL, address_equal,
+    [CONFIG_PATH] = {sizeof(char *), false, path_store, string_clear, string_copy, string_equal,
+                     string_format, path_allowed},
+    [CONFIG_ADDRESS] = {sizeof(struct addr), false, address_store, NULL, NULL, address_equal,
                         address_format, address_allowed},
     [CONFIG_STRINGS] = {sizeof(struct config_strings), true, strings_store, strings_clear,
-                        strings_equal, strings_format, strings_allowed},
+                        strings_copy, strings_equal, strings_format, strings_allowed},
     [CONFIG_NETWORKS] = {sizeof(struct config_networks), true, networks_store, networks_clear,
-                         networks_equal, networks_format, networks_allowed},
+                         networks_copy, networks_equal, networks_format, networks_allowed},
 };
 
 static const struct config_rules *rules_of(const struct config_key *key)
@@ -513,6 +540,26 @@ void config_key_clear(const struct config_key *key, void *values)
 bool config_key_equal(const struct config_key *key, const void *a, const void *b)
 {
     return rules_of(key)->equal(const_field_of(key, a), const_field_of(key, b));
+}
+
+int config_key_copy(const struct config_key *key, void *to, const void *from)
+{
+    const struct config_rules *rules = rules_of(key);
+    union {
+        char *string;
+        struct config_strings strings;
+        struct config_networks networks;
+    } copy = {0};
+    if (rules->copy == NULL) {
+        config_key_move(key, to, from);
+        return 0;
+    }
+    int r = rules->copy(&copy, const_field_of(key, from));
+    if (r < 0)
+        return r;
+    config_key_clear(key, to);
+    memcpy(field_of(key, to), &copy, rules->size);
+    return 0;
 }
 
 int config_key_format(const struct config_key *key, const void *values, char **ret)

@@ -87,6 +87,10 @@ const struct config_key *config_table_find(const struct config_table *table, con
 /* True if two filled structs have the same value for `key`. */
 bool config_key_equal(const struct config_key *key, const void *a, const void *b);
 
+/* Gives `to` the value that `from` has for `key`; both are filled. 0 or -ENOMEM (`to` keeps its
+ * own). */
+MUST_USE int config_key_copy(const struct config_key *key, void *to, const void *from);
+
 /* The value of `key` as it is written in a file: true, 64, "text", [ "a", "b" ]. On success
  * `*ret` is freed by the caller. 0 or -ENOMEM. */
 MUST_USE int config_key_format(const struct config_key *key, const void *values, char **ret);

@@ -357,7 +357,7 @@ static void test_set(void **state)
     config_table_deinit(&table, &example);
 }
 
-static void test_equal(void **state)
+static void test_equal_and_copy(void **state)
 {
     (void)state;
     static const char *const other[] = {"false", "101", "3",   "2",          "bye",
@@ -370,6 +370,8 @@ static void test_equal(void **state)
         assert_true(config_key_equal(&keys[i], &a, &b));
         assert_int_equal(config_table_set(&table, &b, keys[i].path, other[i], "-", &error), 0);
         assert_false(config_key_equal(&keys[i], &a, &b));
+        assert_int_equal(config_key_copy(&keys[i], &b, &a), 0);
+        assert_true(config_key_equal(&keys[i], &a, &b));
     }
     config_table_deinit(&table, &a);
     config_table_deinit(&table, &b);
@@ -386,7 +388,7 @@ int main(void)
         cmocka_unit_test(test_include),
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_set),
-        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_equal_and_copy),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,0 +1,55 @@
+/* What the daemon tells about itself.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/report.h"
+
+#include "dal/dal.h"
+#include "util/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static json_t *counters(const struct metrics *metrics)
+{
+    json_t *object = json_object();
+    for (int i = 0; object != NULL && i < METRIC_COUNT; i++)
+        json_object_set_new(object, metric_name((enum metric)i),
+                            json_integer((json_int_t)metrics->value[i]));
+    return object;
+}
+
+static json_t *presence(const struct bll *bll)
+{
+    struct bll_status status;
+    bll_status(bll, &status);
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "accounts", (json_int_t)status.accounts,
+                     "devices", (json_int_t)status.devices, "present", (json_int_t)status.present,
+                     "pushing", (json_int_t)status.pushing, "waiting", (json_int_t)status.waiting,
+                     "recent_bytes", (json_int_t)status.tail_bytes);
+}
+
+void report_add(const struct report *report, json_t *into)
+{
+    json_object_set_new(into, "daemon",
+                        json_pack("{s:s,s:I,s:I}", "version", PACKAGE_VERSION, "pid",
+                                  (json_int_t)getpid(), "uptime_s",
+                                  (json_int_t)(report->uptime_us / USEC_PER_SEC)));
+    json_object_set_new(into, "presence", presence(report->bll));
+    json_object_set_new(into, "connections",
+                        json_pack("{s:i,s:i,s:i}", "writers", (int)report->connections, "pushes",
+                                  (int)report->pushes, "control",
+                                  (int)report->control_connections));
+    json_object_set_new(into, "counters", counters(report->metrics));
+}
+
+void report_line(const struct report *report, char *text, size_t size)
+{
+    struct dal_status storage;
+    struct bll_status status;
+    dal_status(&storage);
+    bll_status(report->bll, &status);
+    snprintf(text, size, "storage %s%s%s, %" PRIu64 " device%s present", storage.up ? "up" : "down",
+             storage.trouble[0] != '\0' ? ": " : "", storage.trouble, status.present,
+             status.present == 1 ? "" : "s");
+}

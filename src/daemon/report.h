@@ -1,0 +1,22 @@
+/* What the daemon tells about itself: to `multichatctl status`, and as the service's status line.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "bll/bll.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+struct report {
+    const struct bll *bll;
+    const struct metrics *metrics;
+    uint64_t uptime_us;
+    unsigned connections, pushes, control_connections;
+};
+
+/* Adds the sections "daemon", "presence", "connections" and "counters" to an answer. */
+void report_add(const struct report *report, json_t *into);
+
+/* One line: "storage up, 3 devices present". */
+void report_line(const struct report *report, char *text, size_t size);

@@ -1,0 +1,102 @@
+/* From the configuration file's struct to what each unit wants to be told.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/settings.h"
+
+#include "proto/v1.h"
+#include "util/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* What a frame holds beside its text: verb, colons, and the longest names. A frame over
+ * limits.text by more than this is refused before it is whole. */
+#define FRAME_OVERHEAD (sizeof "wrmsg::::" + V1_USERID_MAX + V1_PASSWORD_MAX + V1_RECIPIENT_MAX)
+
+/* Bytes of answers that may wait for one connection; an answer is a line of error at most. */
+#define OUTPUT_MAX (64 * 1024)
+
+_Static_assert((int)DAEMON_PORT_ORDER_AUTO == (int)PORT_ORDER_AUTO &&
+                   (int)DAEMON_PORT_ORDER_HOST == (int)PORT_ORDER_HOST &&
+                   (int)DAEMON_PORT_ORDER_NETWORK == (int)PORT_ORDER_NETWORK,
+               "the file's choices are in the logic unit's order");
+
+struct bll_config settings_bll(const struct daemon_config *config)
+{
+    return (struct bll_config){
+        .v1_networks = config->version1.networks.items,
+        .v1_network_count = config->version1.networks.count,
+        .v1_port_order = (enum port_order)config->version1.port_order,
+        .text_max = config->limits.text,
+        .present_us = config->presence.present,
+        .forget_us = config->presence.forget,
+        .retry_us = config->presence.retry,
+        .cursor_flush_us = config->presence.cursors,
+        .tail_max = config->limits.recent,
+        .devices_max = (unsigned)config->limits.devices,
+        .signons_per_address = (unsigned)config->limits.signons,
+        .waiting_max = (unsigned)config->limits.waiting,
+    };
+}
+
+struct pusher_limits settings_pusher(const struct daemon_config *config)
+{
+    return (struct pusher_limits){
+        .total = (unsigned)config->limits.pushes,
+        .per_address = (unsigned)config->limits.pushes_per_address,
+        .connect_us = config->limits.push_connect,
+        .deliver_us = config->limits.push_deliver,
+    };
+}
+
+struct connection_limits settings_connection(const struct daemon_config *config)
+{
+    return (struct connection_limits){
+        .frame_max = config->limits.text + FRAME_OVERHEAD,
+        .output_max = OUTPUT_MAX,
+        .owed_max = (unsigned)config->limits.answers,
+        .idle_us = config->limits.idle,
+    };
+}
+
+struct password_cost settings_password(const struct daemon_config *config)
+{
+    return (struct password_cost){
+        .operations = config->password.operations,
+        .memory = config->password.memory,
+    };
+}
+
+struct dal_config settings_dal(const struct daemon_config *config, const char *password)
+{
+    return (struct dal_config){
+        .driver = daemon_config_driver(config),
+        .sqlite_path = config->storage.sqlite_path,
+        .mysql_host = config->storage.mysql.host,
+        .mysql_socket = config->storage.mysql.socket,
+        .mysql_database = config->storage.mysql.database,
+        .mysql_user = config->storage.mysql.user,
+        .mysql_password = password,
+        .mysql_port = (unsigned)config->storage.mysql.port,
+        .writers = (unsigned)config->storage.writers,
+        .readers = (unsigned)config->storage.readers,
+        .queue_max = (unsigned)config->storage.queue,
+        .migrate = config->storage.migrate,
+    };
+}
+
+int settings_keep_fixed(struct daemon_config *config, const struct daemon_config *running)
+{
+    for (size_t i = 0; i < daemon_config_table.count; i++) {
+        const struct config_key *key = &daemon_config_table.keys[i];
+        if (key->reloadable || config_key_equal(key, config, running))
+            continue;
+        log_warning("reload: key \"%s\" cannot change while the daemon runs; restart it for the "
+                    "new value",
+                    key->path);
+        int r = config_key_copy(key, config, running);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
