@@ -31,7 +31,8 @@ def unit_tests(paths):
 
 
 def script_tests(paths):
-    return [path for path in paths if re.fullmatch(r"tests/[^/]+/(test_[^/]+\.py|[^/]+-test\.sh)", path)]
+    pattern = r"tests/[^/]+/(test_[^/]+\.py|[^/]+-test\.sh)"
+    return [path for path in paths if re.fullmatch(pattern, path)]
 
 
 def sources(paths):

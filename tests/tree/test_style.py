@@ -212,13 +212,15 @@ def test_a_right_opening_is_let_be():
 
 
 def make_c_function(lines):
-    return "static int f(int a,\n             int b)\n{\n%s}\n" % ("    a++; /* } */\n" * (lines - 4))
+    body = "    a++; /* } */\n" * (lines - 4)
+    return "static int f(int a,\n             int b)\n{\n%s}\n" % body
 
 
 @pytest.mark.parametrize("lines", [4, 79, 80, 81, 500])
 def test_lines_of_c_functions_are_counted(lines):
     text = '#include "x.h"\n#define X(a) { (\n\nstatic const char c = \'{\', *s = "{\\"";\n\n'
-    text += "static const struct t t[] = {\n    {F(1)},\n};\n\nstruct s {\n    int (*f)(void);\n};\n\n"
+    text += "static const struct t t[] = {\n    {F(1)},\n};\n\n"
+    text += "struct s {\n    int (*f)(void);\n};\n\n"
     assert c_functions(text + make_c_function(lines) + make_c_function(5)) == [
         (14, lines),
         (14 + lines, 5),

@@ -193,10 +193,12 @@ static void limits_what_a_peer_can_cause(void **state)
     limit.window_start -= limit.interval_us; /* an hour goes by */
     log_limited(&limit, LOG_INFO, "bad things", "later");
     log_limited(&limit, LOG_INFO, "bad things", "later still");
+    limit.window_start -= limit.interval_us; /* another, in which nothing was left out */
+    log_limited(&limit, LOG_INFO, "bad things", "at last");
     capture_end();
     assert_string_equal(output, "<6>bad thing 0\n<6>bad thing 1\n<6>bad thing 2\n"
                                 "<6>bad things: 7 more lines like this were left out\n"
-                                "<6>later\n<6>later still\n");
+                                "<6>later\n<6>later still\n<6>at last\n");
 }
 
 static void lines_below_the_level_count_for_nothing(void **state)
