@@ -1,1 +1,39 @@
-# see below
+# client: multichat(1). May use util, proto, io (to listen) and config.
+noinst_LIBRARIES += src/client/libclient.a
+src_client_libclient_a_SOURCES = \
+	src/client/client.c src/client/client.h \
+	src/client/commands.c src/client/commands.h \
+	src/client/courier.c src/client/courier.h \
+	src/client/crew.c src/client/crew.h \
+	src/client/echo.c src/client/echo.h \
+	src/client/input.c src/client/input.h \
+	src/client/input-lines.c src/client/input-lines.h \
+	src/client/letter.c src/client/letter.h \
+	src/client/line.c \
+	src/client/lines.c src/client/lines.h \
+	src/client/modes.h \
+	src/client/options.c src/client/options.h \
+	src/client/outbox.c src/client/outbox.h \
+	src/client/output.c src/client/output.h \
+	src/client/password.c src/client/password.h \
+	src/client/poller.c src/client/poller.h \
+	src/client/printable.c src/client/printable.h \
+	src/client/receiver.c src/client/receiver.h \
+	src/client/recv.c \
+	src/client/send.c \
+	src/client/sender.c src/client/sender.h \
+	src/client/server.c src/client/server.h \
+	src/client/session.c src/client/session.h \
+	src/client/settings.c src/client/settings.h \
+	src/client/terminal.h
+if HAVE_READLINE
+src_client_libclient_a_SOURCES += src/client/terminal.c
+else
+src_client_libclient_a_SOURCES += src/client/terminal-none.c
+endif
+src_client_libclient_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS)
+CLIENT_LIBS = src/client/libclient.a $(CONFIG_LIBS) $(IO_LIBS) $(JANSSON_LIBS) $(READLINE_LIBS)
+
+bin_PROGRAMS += src/client/multichat
+src_client_multichat_SOURCES = src/client/main.c
+src_client_multichat_LDADD = $(CLIENT_LIBS)

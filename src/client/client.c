@@ -1,0 +1,109 @@
+/* multichat(1): from the command line to the mode it asks for, and the cleaning up behind it.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "client/client.h"
+
+#include "client/modes.h"
+#include "client/output.h"
+#include "client/password.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The terminal speaks UTF-8 as the wire does, also where the locale does not say so. */
+static void setup_locale(void)
+{
+    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        (void)setlocale(LC_CTYPE, "C.UTF-8");
+    tzset();
+}
+
+/* Blocks the signals that end the program and turns them into a descriptor. */
+static int setup_signals(void)
+{
+    sigset_t set;
+    int fd;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGQUIT);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+static int run_mode(const struct invocation *invocation, const char *password, int stop_fd)
+{
+    switch (invocation->mode) {
+    case MODE_SEND:
+        return run_send(invocation, password, stop_fd);
+    case MODE_RECV:
+        return run_recv(invocation, password, stop_fd);
+    default:
+        return run_line(invocation, password, stop_fd);
+    }
+}
+
+/* Gets the password and runs. */
+static int run(const struct invocation *invocation)
+{
+    char password[V1_PASSWORD_MAX + 1], *warning = NULL, *error = NULL;
+    int stop_fd = setup_signals(), code, r;
+
+    if (stop_fd < 0) {
+        output_notice("cannot set up signals");
+        return EXIT_SYSTEM;
+    }
+    r = password_get(&invocation->settings, invocation->password_fd, stop_fd, password, &warning,
+                     &error);
+    if (warning)
+        output_notice(warning);
+    free(warning);
+    if (r == 0) {
+        code = run_mode(invocation, password, stop_fd);
+    } else {
+        if (r != -ECANCELED)
+            output_notice(error ? error : "out of memory");
+        code = EXIT_USAGE;
+    }
+    free(error);
+    explicit_bzero(password, sizeof(password));
+    close(stop_fd);
+    return code;
+}
+
+int client_main(int argc, char *argv[])
+{
+    struct invocation invocation;
+    char *error = NULL;
+    int code = EXIT_DONE;
+
+    setup_locale();
+    if (options_parse(argc, argv, &invocation, &error) < 0) {
+        output_notice(error ? error : "out of memory");
+        free(error);
+        return EXIT_USAGE;
+    }
+    free(error);
+    if (invocation.mode == MODE_HELP)
+        options_write_help(stdout);
+    else if (invocation.mode == MODE_VERSION)
+        printf("multichat %s\n", PACKAGE_VERSION);
+    else
+        code = run(&invocation);
+    options_deinit(&invocation);
+    if (fflush(stdout) != 0 && code == EXIT_DONE)
+        code = EXIT_OUTPUT;
+    return code;
+}

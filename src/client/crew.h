@@ -1,0 +1,19 @@
+/* The two threads beside the one that runs main(): poller and receiver. With the input thread,
+ * which is main's, they are the three threads of the client.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "client/session.h"
+
+struct crew {
+    struct session session;
+    pthread_t poller, receiver;
+};
+
+/* Starts them. Signals are blocked already, so that only the input thread sees them. `settings`
+ * and `password` are borrowed. 0 or -errno, and then nothing runs. */
+MUST_USE int crew_start(struct crew *crew, const struct settings *settings, const char *password);
+
+/* Stops and joins them, and frees the session. */
+void crew_end(struct crew *crew);

@@ -1,0 +1,344 @@
+/* The input thread's lines: see input-lines.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "client/input-lines.h"
+
+#include "client/commands.h"
+#include "client/letter.h"
+#include "client/output.h"
+#include "client/printable.h"
+#include "client/terminal.h"
+#include "util/clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A line of the program's own, made printable. */
+static void notice(const struct input *input, const char *text)
+{
+    char *line = NULL;
+    size_t size;
+    FILE *out;
+
+    if (!input->terminal) {
+        output_notice(text);
+        return;
+    }
+    out = open_memstream(&line, &size);
+    if (!out)
+        return;
+    fputs("-- ", out);
+    printable_write(out, bytes_of(text), PRINTABLE_NAME);
+    fputc('\n', out);
+    if (fclose(out) == 0)
+        (void)!terminal_print(line);
+    free(line);
+}
+
+static void say(const struct input *input, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void say(const struct input *input, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    notice(input, text);
+}
+
+/* Shows a message. 0 or -errno. */
+static int show_message(const struct input *input, const struct v1_push *push, bool own)
+{
+    char *line = printable_message(push, own, time(NULL));
+    int r;
+
+    if (!line)
+        return -ENOMEM;
+    if (input->terminal)
+        r = terminal_print(line);
+    else
+        r = output_write(STDOUT_FILENO, bytes_of(line), input->stop_fd);
+    free(line);
+    return r;
+}
+
+static int show_arrival(struct input *input, const struct v1_push *push)
+{
+    bool own = bytes_is(push->userid, input->invocation->settings.user);
+
+    /* Sent from here and shown then: it is here twice otherwise. */
+    if (own && echo_recognise(&input->echo, push->text))
+        return 0;
+    return show_message(input, push, own);
+}
+
+void input_show(struct input *input)
+{
+    struct arrival *arrival;
+    struct notice *waiting;
+
+    while ((waiting = session_next_notice(input->session))) {
+        notice(input, waiting->text);
+        free(waiting);
+    }
+    while (!input->unshown && (arrival = session_next_arrival(input->session))) {
+        int r = show_arrival(input, &arrival->push);
+        session_settle(input->session, arrival, r == 0);
+        if (r == -ECANCELED)
+            return; /* a signal: the loop sees it */
+        input->unshown = r < 0 && r != -ENOMEM;
+    }
+}
+
+static void prompt(const struct input *input, char *text, size_t size)
+{
+    if (strcmp(input->to, "*") == 0)
+        snprintf(text, size, "> ");
+    else
+        snprintf(text, size, "%s> ", input->to);
+}
+
+/* Puts a message into the outbox and shows it. False: it was not taken, and is to be kept where
+ * it was typed. */
+static bool post(struct input *input, struct bytes to, struct bytes text)
+{
+    const char *refusal = letter_recipient_refusal(to);
+    char reason[128];
+    int r;
+
+    if (!refusal)
+        refusal = letter_text_refusal(text);
+    if (refusal) {
+        say(input, "not sent: %s", refusal);
+        input->refused++;
+        return false;
+    }
+    r = outbox_add(input->outbox, to, text, NULL);
+    if (r < 0) {
+        say(input, "not sent, for it could not be kept in the outbox: %s",
+            r == -ENOBUFS ? "it is full" : strerror_r(-r, reason, sizeof(reason)));
+        input->refused++;
+        return false;
+    }
+    if (input->denied) /* perhaps the account is in order by now */
+        courier_resume(&input->courier);
+    input->denied = false;
+    if (input->terminal) {
+        const struct v1_push own = {.time_s = clock_real_ms() / 1000, .text = text};
+        (void)!show_message(input, &own, true);
+        echo_remember(&input->echo, text);
+    }
+    return true;
+}
+
+static bool do_say(struct input *input, const struct command *command)
+{
+    return command->text.len == 0 || post(input, bytes_of(input->to), command->text);
+}
+
+static bool do_msg(struct input *input, const struct command *command)
+{
+    return post(input, command->to, command->text);
+}
+
+static bool do_to(struct input *input, const struct command *command)
+{
+    const char *refusal;
+    char text[sizeof(input->to) + 2];
+
+    if (command->to.len > 0) {
+        refusal = letter_recipient_refusal(command->to);
+        if (refusal) {
+            say(input, "%s", refusal);
+            return false;
+        }
+        snprintf(input->to, sizeof(input->to), "%.*s", BYTES_ARG(command->to));
+        prompt(input, text, sizeof(text));
+        if (input->terminal)
+            terminal_set_prompt(text);
+    }
+    say(input, "lines go to %s", strcmp(input->to, "*") == 0 ? "everyone" : input->to);
+    return true;
+}
+
+static bool do_help(struct input *input, const struct command *command)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return true;
+    command_write_help(out);
+    if (fclose(out) == 0) {
+        if (input->terminal)
+            (void)!terminal_print(text);
+        else
+            (void)!output_write(STDERR_FILENO, bytes_of(text), input->stop_fd);
+    }
+    free(text);
+    return true;
+}
+
+static bool do_quit(struct input *input, const struct command *command)
+{
+    input_end(input, !input->terminal);
+    return true;
+}
+
+/* True if the line was dealt with; false if it is to be corrected. */
+static bool take_line(struct input *input, struct bytes line)
+{
+    static bool (*const handlers[])(struct input *, const struct command *) = {
+        [COMMAND_SAY] = do_say,   [COMMAND_MSG] = do_msg,   [COMMAND_TO] = do_to,
+        [COMMAND_HELP] = do_help, [COMMAND_QUIT] = do_quit,
+    };
+    struct command command;
+    const char *reason;
+
+    _Static_assert(ARRAY_SIZE(handlers) == COMMAND_COUNT, "each command has its handler");
+    if (line.len > 0 && line.data[line.len - 1] == '\r')
+        line.len--;
+    if (command_parse(line, &command, &reason) < 0) {
+        say(input, "%s", reason);
+        input->refused++;
+        return false;
+    }
+    return handlers[command.kind](input, &command);
+}
+
+/* A terminal_line_fn. */
+static bool take_typed(void *userdata, const char *line)
+{
+    struct input *input = userdata;
+
+    if (line)
+        return take_line(input, bytes_of(line));
+    input_end(input, false);
+    return true;
+}
+
+int input_open_terminal(struct input *input)
+{
+    char text[sizeof(input->to) + 2];
+    sigset_t set;
+
+    /* At a terminal these two concern the program, too. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGWINCH);
+    sigaddset(&set, SIGTSTP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGQUIT);
+    if (signalfd(input->stop_fd, &set, SFD_CLOEXEC | SFD_NONBLOCK) < 0)
+        return -errno;
+    prompt(input, text, sizeof(text));
+    return terminal_open(text, take_typed, input);
+}
+
+void input_read(struct input *input)
+{
+    enum lines_result result;
+    struct bytes line;
+
+    if (input->terminal) {
+        terminal_read();
+        return;
+    }
+    if (lines_read(&input->lines, STDIN_FILENO) < 0) {
+        say(input, "standard input cannot be read");
+        input->ended = true;
+    }
+    while (!input->ended && (result = lines_next(&input->lines, &line)) != LINES_NONE) {
+        if (result == LINES_LINE) {
+            (void)take_line(input, line);
+        } else if (result == LINES_TOO_LONG) {
+            say(input, "not sent: a line is longer than %d bytes", CLIENT_TEXT_MAX);
+            input->refused++;
+        } else {
+            input_end(input, true);
+        }
+    }
+}
+
+/* The server answered, whatever it said. */
+static void reached(struct input *input, const struct courier_report *report)
+{
+    input->last = report->event;
+    session_report(input->session, SERVER_PRESENT, NULL);
+}
+
+void input_settled(void *userdata, const struct courier_report *report)
+{
+    struct input *input = userdata;
+    bool troubled = false;
+
+    switch (report->event) {
+    case COURIER_STORED:
+        reached(input, report);
+        if (input->troubled)
+            say(input, "the server stores messages again");
+        break;
+    case COURIER_REFUSED:
+        reached(input, report);
+        say(input, "not sent to %s: %s (%s)", report->recipient, report->reason, report->code);
+        input->refused++;
+        break;
+    case COURIER_DENIED:
+        reached(input, report);
+        say(input, "refused: %s (%s); your messages are kept", report->reason, report->code);
+        input->denied = true;
+        if (!input->terminal)
+            input_end(input, true); /* nobody is there to set it right */
+        break;
+    case COURIER_POSTPONED:
+        reached(input, report);
+        if (!input->troubled)
+            say(input, "the server cannot store messages now: %s (%s); keeping your messages",
+                report->reason, report->code);
+        troubled = true;
+        break;
+    case COURIER_UNREACHABLE:
+        input->last = report->event;
+        session_report(input->session, SERVER_AWAY, report->reason);
+        troubled = input->troubled;
+        break;
+    case COURIER_UNCERTAIN:
+        input->last = report->event;
+        if (!input->troubled)
+            say(input,
+                "the server gave no clear answer (%s); the message is sent again, and may appear "
+                "twice",
+                report->reason);
+        troubled = true;
+        break;
+    case COURIER_UNREADABLE:
+        say(input, "a message in the outbox cannot be read: %s", report->reason);
+        break;
+    case COURIER_DAMAGED:
+        say(input, "a message in the outbox was damaged and is dropped: %s", report->reason);
+        input->refused++;
+        break;
+    }
+    input->troubled = troubled;
+}
+
+void input_say_goodbye(struct input *input)
+{
+    size_t count = outbox_count(input->outbox);
+
+    if (count > 0)
+        say(input, "%zu message%s kept in the outbox, and sent by the next run", count,
+            count == 1 ? " is" : "s are");
+}

@@ -1,0 +1,199 @@
+/* The input thread of line mode: see input.h. The loop and its ends are here; what is typed and
+ * what is shown is in input-lines.c.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "client/input.h"
+
+#include "client/client.h"
+#include "client/input-lines.h"
+#include "client/terminal.h"
+#include "util/clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define OUTBOX_AHEAD    64                  /* lines read from a pipe before the server has them */
+#define GIVE_UP_US      (30 * USEC_PER_SEC) /* after the end of input */
+#define LAST_ATTEMPT_US (2 * USEC_PER_SEC)  /* when the user ends the program */
+#define ADOPT_US        (60 * USEC_PER_SEC)
+
+enum {
+    FD_STOP,
+    FD_WAKE,
+    FD_INPUT,
+    FD_SENDER,
+    FD_OUTPUT,
+    FD_COUNT,
+};
+
+int input_init(struct input *input, const struct invocation *invocation, struct session *session,
+               const char *password, struct outbox *outbox, int stop_fd)
+{
+    *input = (struct input){
+        .invocation = invocation,
+        .session = session,
+        .outbox = outbox,
+        .stop_fd = stop_fd,
+        .terminal = terminal_usable(),
+        .to = "*",
+        .give_up_at = UINT64_MAX,
+        .adopt_at = clock_monotonic_us() + ADOPT_US,
+        .last = COURIER_STORED,
+    };
+    courier_init(&input->courier, &invocation->settings, password, outbox, input_settled, input);
+    lines_init(&input->lines, CLIENT_TEXT_MAX + V1_RECIPIENT_MAX + 8);
+    return input->terminal ? input_open_terminal(input) : 0;
+}
+
+void input_deinit(struct input *input)
+{
+    if (input->terminal)
+        terminal_close();
+    courier_deinit(&input->courier);
+    echo_deinit(&input->echo);
+    lines_deinit(&input->lines);
+}
+
+void input_end(struct input *input, bool patient)
+{
+    uint64_t now = clock_monotonic_us(), patience = LAST_ATTEMPT_US;
+    uint64_t timeout = input->invocation->timeout_us;
+
+    if (patient)
+        patience = timeout > 0 ? timeout : GIVE_UP_US;
+    else if (session_server_state(input->session, NULL) == SERVER_AWAY)
+        patience = 0;
+    input->ended = true;
+    if (now + patience < input->give_up_at)
+        input->give_up_at = now + patience;
+}
+
+/* Lines are read only as fast as the server takes them, unless somebody types them. */
+static bool wants_lines(const struct input *input)
+{
+    return !input->ended && (input->terminal || outbox_count(input->outbox) < OUTBOX_AHEAD);
+}
+
+static int time_left(const struct input *input, uint64_t now)
+{
+    uint64_t due = courier_due(&input->courier);
+    struct addr server;
+
+    /* Without an address the courier waits for it, not for its time. */
+    if (!courier_busy(&input->courier) && !session_server(input->session, &server))
+        due = UINT64_MAX;
+    if (input->adopt_at < due)
+        due = input->adopt_at;
+    if (input->give_up_at < due)
+        due = input->give_up_at;
+    if (input->linger_until > 0 && input->linger_until < due)
+        due = input->linger_until;
+    if (due <= now)
+        return 0;
+    return (int)((due - now + 999) / 1000);
+}
+
+static void take_signal(struct input *input)
+{
+    struct signalfd_siginfo info;
+
+    while (read(input->stop_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGWINCH)
+            terminal_resized();
+        else if (info.ssi_signo == SIGTSTP)
+            terminal_suspend();
+        else
+            input->stop = true;
+    }
+}
+
+/* The server came back, or others left messages behind: off they go. */
+static void keep_going(struct input *input, uint64_t now)
+{
+    unsigned recoveries;
+
+    session_server_state(input->session, &recoveries);
+    if (recoveries != input->recoveries) {
+        input->recoveries = recoveries;
+        input->adopt_at = now;
+        if (input->last == COURIER_UNREACHABLE)
+            courier_resume(&input->courier);
+    }
+    if (now >= input->adopt_at) {
+        input->adopt_at = now + ADOPT_US;
+        (void)!outbox_adopt(input->outbox); /* what fails now is for the next time */
+    }
+}
+
+/* Whether the time has come to end, once no more lines come. */
+static void consider_end(struct input *input, uint64_t now)
+{
+    if (input->unshown)
+        input->stop = true;
+    if (!input->ended || input->stop)
+        return;
+    if (outbox_count(input->outbox) == 0) {
+        if (input->linger_until == 0)
+            input->linger_until = now + (input->terminal ? 0 : input->invocation->linger_us);
+        input->give_up_at = UINT64_MAX;
+        input->stop = now >= input->linger_until;
+    } else {
+        input->stop = input->denied || now >= input->give_up_at;
+    }
+}
+
+static void turn(struct input *input)
+{
+    struct pollfd fds[FD_COUNT] = {
+        [FD_STOP] = {.fd = input->stop_fd, .events = POLLIN},
+        [FD_WAKE] = {.fd = input->session->wake[SESSION_INPUT], .events = POLLIN},
+        [FD_INPUT] = {.fd = wants_lines(input) ? STDIN_FILENO : -1, .events = POLLIN},
+        [FD_SENDER] = courier_pollfd(&input->courier),
+        [FD_OUTPUT] = {.fd = input->terminal ? -1 : STDOUT_FILENO}, /* only its errors */
+    };
+    struct addr server;
+    uint64_t now = clock_monotonic_us();
+
+    if (poll(fds, ARRAY_SIZE(fds), time_left(input, now)) < 0)
+        return; /* EINTR */
+    if (fds[FD_STOP].revents)
+        take_signal(input);
+    if (input->stop)
+        return;
+    if (fds[FD_WAKE].revents)
+        session_woken(input->session, SESSION_INPUT);
+    if (fds[FD_OUTPUT].revents)
+        input->unshown = true;
+    if (fds[FD_INPUT].revents)
+        input_read(input);
+    input_show(input);
+    now = clock_monotonic_us();
+    keep_going(input, now);
+    courier_turn(&input->courier, session_server(input->session, &server) ? &server : NULL,
+                 fds[FD_SENDER].revents, now);
+    input_show(input);
+    consider_end(input, now);
+}
+
+static int exit_code(const struct input *input)
+{
+    if (input->unshown)
+        return EXIT_OUTPUT;
+    if (input->terminal)
+        return EXIT_DONE;
+    if (input->denied || input->refused > 0)
+        return EXIT_REFUSED;
+    return outbox_count(input->outbox) > 0 ? EXIT_KEPT : EXIT_DONE;
+}
+
+int input_run(struct input *input)
+{
+    while (!input->stop)
+        turn(input);
+    input_show(input);
+    input_say_goodbye(input);
+    return exit_code(input);
+}

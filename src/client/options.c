@@ -1,0 +1,288 @@
+/* The command line: see options.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "client/options.h"
+
+#include "client/password.h"
+#include "util/clock.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define EVERYWHERE (MODE_LINE | MODE_SEND | MODE_RECV)
+
+/* The values options have that no file holds; judged as those of a file are. */
+struct run_values {
+    uint64_t password_fd, count, timeout_us, linger_us;
+};
+
+#define RUN(member) offsetof(struct run_values, member)
+
+static const struct config_key run_keys[] = {
+    {.path = "password_fd",
+     .type = CONFIG_NUMBER,
+     .offset = RUN(password_fd),
+     .fallback = "0",
+     .max = INT_MAX},
+    {.path = "count",
+     .type = CONFIG_NUMBER,
+     .offset = RUN(count),
+     .fallback = "1",
+     .min = 1,
+     .max = 1ULL << 48},
+    {.path = "timeout",
+     .type = CONFIG_NUMBER,
+     .offset = RUN(timeout_us),
+     .fallback = "1",
+     .min = 1,
+     .max = 31536000,
+     .scale = USEC_PER_SEC,
+     .unit = "seconds"},
+    {.path = "linger",
+     .type = CONFIG_NUMBER,
+     .offset = RUN(linger_us),
+     .fallback = "0",
+     .max = 31536000,
+     .scale = USEC_PER_SEC,
+     .unit = "seconds"},
+};
+
+static const struct config_table run_table = {.keys = run_keys, .count = ARRAY_SIZE(run_keys)};
+
+enum option_id {
+    OPTION_CONFIG,
+    OPTION_USER,
+    OPTION_SERVER,
+    OPTION_POLL_PORT,
+    OPTION_WRITE_PORT,
+    OPTION_LISTEN,
+    OPTION_PASSWORD_FILE,
+    OPTION_PASSWORD_COMMAND,
+    OPTION_PASSWORD_FD,
+    OPTION_LINGER,
+    OPTION_COUNT,
+    OPTION_TIMEOUT,
+    OPTION_JSON,
+    OPTION_HELP,
+    OPTION_VERSION,
+    OPTION_IDS,
+};
+
+static const struct option_row {
+    const char *name;
+    const char *argument;             /* as --help shows it; NULL: takes none */
+    const struct config_table *table; /* whose key it sets; NULL: none */
+    const char *key;
+    unsigned modes; /* where it may stand */
+    const char *help;
+} rows[] = {
+    [OPTION_CONFIG] = {"config", "FILE", NULL, NULL, EVERYWHERE,
+                       "read FILE instead of ~/.config/multichat/config"},
+    [OPTION_USER] = {"user", "ID", &settings_table, "user", EVERYWHERE, "userid"},
+    [OPTION_SERVER] = {"server", "HOST", &settings_table, "server", EVERYWHERE,
+                       "name or address of the server"},
+    [OPTION_POLL_PORT] = {"poll-port", "N", &settings_table, "poll_port", EVERYWHERE,
+                          "its UDP port for polls"},
+    [OPTION_WRITE_PORT] = {"write-port", "N", &settings_table, "write_port", EVERYWHERE,
+                           "its TCP port for messages"},
+    [OPTION_LISTEN] = {"listen", "ADDR", &settings_table, "listen", EVERYWHERE,
+                       "where to listen for messages"},
+    [OPTION_PASSWORD_FILE] = {"password-file", "FILE", &settings_table, "password_file", EVERYWHERE,
+                              "the password is the first line of FILE"},
+    [OPTION_PASSWORD_COMMAND] = {"password-command", "CMD", &settings_table, "password_command",
+                                 EVERYWHERE, "it is the first line the shell command prints"},
+    [OPTION_PASSWORD_FD] = {"password-fd", "N", &run_table, "password_fd", EVERYWHERE,
+                            "it is the first line of descriptor N"},
+    [OPTION_LINGER] = {"linger", "S", &run_table, "linger", MODE_LINE,
+                       "stay S seconds after the end of standard input"},
+    [OPTION_COUNT] = {"count", "N", &run_table, "count", MODE_RECV, "end after N messages"},
+    [OPTION_TIMEOUT] = {"timeout", "S", &run_table, "timeout", MODE_LINE | MODE_RECV,
+                        "recv: end after S seconds; lines: how long to try after their end"},
+    [OPTION_JSON] = {"json", NULL, NULL, NULL, MODE_RECV, "one JSON object a line"},
+    [OPTION_HELP] = {"help", NULL, NULL, NULL, EVERYWHERE, "show this"},
+    [OPTION_VERSION] = {"version", NULL, NULL, NULL, EVERYWHERE, "show the version"},
+};
+
+static const struct mode_row {
+    const char *word; /* NULL: without a word */
+    enum mode mode;
+    int operands_min, operands_max;
+    const char *usage;
+} modes[] = {
+    {NULL, MODE_LINE, 0, 0, "multichat [OPTIONS]"},
+    {"send", MODE_SEND, 1, 2, "multichat send TO [TEXT]"},
+    {"recv", MODE_RECV, 0, 0, "multichat recv [--count N] [--timeout S] [--json]"},
+};
+
+_Static_assert(ARRAY_SIZE(rows) == OPTION_IDS, "each option has its row");
+
+static int complain(char **ret_error, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static int complain(char **ret_error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (vasprintf(ret_error, format, args) < 0)
+        *ret_error = NULL;
+    va_end(args);
+    return *ret_error ? -EINVAL : -ENOMEM;
+}
+
+/* Collects the argument of each option that is given; "" for one without. */
+static int collect(int argc, char *argv[], const char *given[OPTION_IDS], char **ret_error)
+{
+    struct option longs[OPTION_IDS + 1] = {0};
+    int id;
+
+    for (int i = 0; i < OPTION_IDS; i++)
+        longs[i] = (struct option){
+            .name = rows[i].name,
+            .has_arg = rows[i].argument ? required_argument : no_argument,
+            .val = i + 256,
+        };
+    optind = 0; /* getopt's way to begin afresh */
+    while ((id = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+        const char *what = argv[optind - 1];
+        if (id == ':')
+            return complain(ret_error, "%s needs a value; see --help", what);
+        if (id == '?' && optopt > ' ' && optopt < 127)
+            return complain(ret_error, "-%c is no option; see --help", optopt);
+        if (id == '?')
+            return complain(ret_error, "%s is no option; see --help", what);
+        given[id - 256] = optarg ? optarg : "";
+    }
+    return 0;
+}
+
+static int find_mode(int argc, char *argv[], struct invocation *invocation, char **ret_error)
+{
+    const struct mode_row *row = &modes[0];
+    int first = optind;
+
+    if (first < argc) {
+        row = NULL;
+        for (size_t i = 1; i < ARRAY_SIZE(modes); i++)
+            if (strcmp(argv[first], modes[i].word) == 0)
+                row = &modes[i];
+        if (!row)
+            return complain(ret_error, "there is no command \"%s\"; see --help", argv[first]);
+        first++;
+    }
+    invocation->mode = row->mode;
+    invocation->operands = argv + first;
+    invocation->operand_count = argc - first;
+    if (invocation->operand_count < row->operands_min ||
+        invocation->operand_count > row->operands_max)
+        return complain(ret_error, "usage: %s", row->usage);
+    return 0;
+}
+
+/* A path as the user gave it is relative to where he is; in a file it has to be absolute. */
+static char *absolute(const char *path)
+{
+    char *cwd, *result = NULL;
+
+    if (path[0] == '/' || path[0] == '\0')
+        return strdup(path);
+    cwd = getcwd(NULL, 0);
+    if (cwd && asprintf(&result, "%s/%s", cwd, path) < 0)
+        result = NULL;
+    free(cwd);
+    return result;
+}
+
+static int set_value(const struct option_row *row, const char *value, struct settings *settings,
+                     struct run_values *run, char **ret_error)
+{
+    const struct config_key *key = config_table_find(row->table, row->key);
+    void *values = row->table == &run_table ? (void *)run : (void *)settings;
+    char origin[64], *text = key->type == CONFIG_PATH ? absolute(value) : strdup(value);
+    int r;
+
+    if (!text)
+        return -ENOMEM;
+    snprintf(origin, sizeof(origin), "--%s", row->name);
+    r = config_table_set(row->table, values, row->key, text, origin, ret_error);
+    free(text);
+    return r;
+}
+
+static int apply(const char *given[OPTION_IDS], struct invocation *invocation, char **ret_error)
+{
+    struct run_values run = {0};
+    int r = settings_load(given[OPTION_CONFIG], &invocation->settings, ret_error);
+
+    /* A password option on the command line outweighs whatever the file says. */
+    if (r == 0 && given[OPTION_PASSWORD_COMMAND] && !given[OPTION_PASSWORD_FILE])
+        r = config_table_set(&settings_table, &invocation->settings, "password_file", "", "",
+                             ret_error);
+    for (int i = 0; i < OPTION_IDS && r == 0; i++) {
+        if (given[i] && !(rows[i].modes & invocation->mode))
+            r = complain(ret_error, "--%s has no meaning here; see --help", rows[i].name);
+        else if (given[i] && rows[i].table)
+            r = set_value(&rows[i], given[i], &invocation->settings, &run, ret_error);
+    }
+    if (r == 0)
+        r = settings_complete(&invocation->settings, ret_error);
+    if (r < 0)
+        return r;
+    invocation->json = given[OPTION_JSON] != NULL;
+    invocation->password_fd = given[OPTION_PASSWORD_FD] ? (int)run.password_fd : PASSWORD_FD_NONE;
+    invocation->count = run.count;
+    invocation->timeout_us = run.timeout_us;
+    invocation->linger_us = run.linger_us;
+    return 0;
+}
+
+int options_parse(int argc, char *argv[], struct invocation *ret, char **ret_error)
+{
+    struct invocation invocation = {.password_fd = PASSWORD_FD_NONE};
+    const char *given[OPTION_IDS] = {0};
+    int r;
+
+    *ret_error = NULL;
+    r = collect(argc, argv, given, ret_error);
+    if (r < 0)
+        return r;
+    if (given[OPTION_HELP] || given[OPTION_VERSION]) {
+        invocation.mode = given[OPTION_HELP] ? MODE_HELP : MODE_VERSION;
+        *ret = invocation;
+        return 0;
+    }
+    r = find_mode(argc, argv, &invocation, ret_error);
+    if (r == 0)
+        r = apply(given, &invocation, ret_error);
+    if (r < 0) {
+        options_deinit(&invocation);
+        return r;
+    }
+    *ret = invocation;
+    return 0;
+}
+
+void options_deinit(struct invocation *invocation)
+{
+    settings_deinit(&invocation->settings);
+}
+
+void options_write_help(FILE *out)
+{
+    fputs("usage:\n", out);
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+        fprintf(out, "  %s\n", modes[i].usage);
+    fputs("\noptions:\n", out);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char usage[40];
+        snprintf(usage, sizeof(usage), "--%s %s", rows[i].name,
+                 rows[i].argument ? rows[i].argument : "");
+        fprintf(out, "  %-24s %s\n", usage, rows[i].help);
+    }
+    fputs("\nWithout a command word lines are read and sent, and what arrives is shown.\n"
+          "See multichat(1).\n",
+          out);
+}

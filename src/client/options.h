@@ -1,0 +1,41 @@
+/* The command line: a table of options, and what one invocation asks for.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "client/settings.h"
+#include "util/attributes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What the program does; a set of them says where an option may stand. */
+enum mode {
+    MODE_LINE = 1, /* no command word */
+    MODE_SEND = 2,
+    MODE_RECV = 4,
+    MODE_HELP = 8, /* --help */
+    MODE_VERSION = 16,
+};
+
+struct invocation {
+    enum mode mode;
+    struct settings settings;
+    char *const *operands; /* behind the command word; argv's */
+    int operand_count;
+    bool json;
+    int password_fd;     /* PASSWORD_FD_NONE when it was not given */
+    uint64_t count;      /* 0: any number */
+    uint64_t timeout_us; /* 0: not given */
+    uint64_t linger_us;
+};
+
+/* Reads the command line and the configuration file it asks for. `argv` must outlive the result,
+ * which is freed with options_deinit(). 0; -EINVAL and the like with the reason in words (freed by
+ * the caller, NULL only when memory is out). */
+MUST_USE int options_parse(int argc, char *argv[], struct invocation *ret, char **ret_error);
+void options_deinit(struct invocation *invocation);
+
+/* What --help shows. */
+void options_write_help(FILE *out);

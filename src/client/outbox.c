@@ -1,0 +1,438 @@
+/* The outbox on disk: see outbox.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "client/outbox.h"
+
+#include "client/settings.h"
+#include "util/clock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_NAME   "lock"
+#define NEW_NAME    "new"
+#define SPOOL_TRIES 16
+#define FILE_MAX    (CLIENT_TEXT_MAX + V1_RECIPIENT_MAX + 1)
+
+struct outbox {
+    int folder; /* of the server and user */
+    int spool;  /* ours, in it */
+    int lock;   /* held */
+    uint64_t messages_max, bytes_max;
+    uint64_t last_us; /* the latest time in a name */
+    uint64_t bytes;
+    size_t count;
+    struct list entries;        /* struct outbox_entry, by name */
+    char name[OUTBOX_NAME_MAX]; /* of the spool */
+};
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+static void close_dir(DIR **dir)
+{
+    if (*dir)
+        closedir(*dir);
+}
+
+/* Names made here are digits and dashes; everything else in a folder is not ours. */
+static bool is_name(const char *name)
+{
+    size_t len = strspn(name, "0123456789-");
+
+    return len > 0 && name[len] == '\0' && len < OUTBOX_NAME_MAX;
+}
+
+/* Opens a folder, making it and its parents as far as they are missing. */
+static int open_folder(const char *path)
+{
+    char *copy = strdup(path);
+    int fd;
+
+    if (!copy)
+        return -ENOMEM;
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(copy, 0700); /* what is wrong shows when it is opened */
+        *slash = '/';
+    }
+    free(copy);
+    (void)mkdir(path, 0700);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The lock of the spool `spool`, taken: a descriptor; -EAGAIN when it is held or being removed;
+ * -errno. */
+static int take_lock(int spool, int flags)
+{
+    CLEANUP(close_fd) int fd = openat(spool, LOCK_NAME, O_RDWR | O_CLOEXEC | flags, 0600);
+    struct stat st;
+    int taken;
+
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (st.st_nlink == 0) /* its spool was removed between our open and our lock */
+        return -EAGAIN;
+    taken = fd;
+    fd = -1;
+    return taken;
+}
+
+/* One try at a spool of our own: -EAGAIN or -ENOENT when somebody took it for one left behind
+ * before we held its lock. */
+static int try_spool(struct outbox *outbox, unsigned attempt)
+{
+    snprintf(outbox->name, sizeof(outbox->name), "%020" PRIu64 "-%d-%u", clock_real_ms() * 1000,
+             (int)getpid(), attempt);
+    if (mkdirat(outbox->folder, outbox->name, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    outbox->spool = openat(outbox->folder, outbox->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (outbox->spool < 0)
+        return -errno;
+    outbox->lock = take_lock(outbox->spool, O_CREAT);
+    if (outbox->lock < 0)
+        return outbox->lock;
+    return fsync(outbox->folder) < 0 ? -errno : 0;
+}
+
+static int make_spool(struct outbox *outbox)
+{
+    int r = -EAGAIN;
+
+    for (unsigned attempt = 0; attempt < SPOOL_TRIES && (r == -EAGAIN || r == -ENOENT); attempt++) {
+        close_fd(&outbox->spool);
+        outbox->spool = -1;
+        r = try_spool(outbox, attempt);
+    }
+    return r;
+}
+
+static int remember(struct outbox *outbox, const char *name, size_t size, struct outbox_entry **ret)
+{
+    struct outbox_entry *entry = calloc(1, sizeof(*entry));
+    struct list *before = outbox->entries.prev;
+    uint64_t time_us = strtoull(name, NULL, 10);
+
+    if (!entry)
+        return -ENOMEM;
+    if (time_us > outbox->last_us)
+        outbox->last_us = time_us;
+    snprintf(entry->name, sizeof(entry->name), "%s", name);
+    entry->size = size;
+    list_init(&entry->link);
+    while (before != &outbox->entries &&
+           strcmp(LIST_ENTRY(before, struct outbox_entry, link)->name, name) > 0)
+        before = before->prev;
+    list_append(before->next, &entry->link);
+    outbox->count++;
+    outbox->bytes += size;
+    *ret = entry;
+    return 0;
+}
+
+static void forget(struct outbox *outbox, struct outbox_entry *entry)
+{
+    list_remove(&entry->link);
+    outbox->count--;
+    outbox->bytes -= entry->size;
+    free(entry);
+}
+
+static int list_spool(int spool, DIR **ret)
+{
+    int fd = openat(spool, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    *ret = fdopendir(fd);
+    if (!*ret) {
+        int r = -errno;
+        close(fd);
+        return r;
+    }
+    return 0;
+}
+
+/* Moves the entries of `spool`, whose lock we hold, into ours. */
+static long adopt_entries(struct outbox *outbox, int spool)
+{
+    CLEANUP(close_dir) DIR *dir = NULL;
+    const struct dirent *item;
+    long adopted = 0;
+    int r = list_spool(spool, &dir);
+
+    if (r < 0)
+        return r;
+    while ((item = readdir(dir))) {
+        struct outbox_entry *entry;
+        struct stat st;
+
+        if (!is_name(item->d_name) || fstatat(spool, item->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISREG(st.st_mode))
+            continue;
+        r = remember(outbox, item->d_name, (size_t)st.st_size, &entry);
+        if (r < 0)
+            return r;
+        if (renameat(spool, item->d_name, outbox->spool, item->d_name) < 0) {
+            r = -errno;
+            forget(outbox, entry);
+            return r;
+        }
+        adopted++;
+    }
+    if (adopted > 0 && (fsync(outbox->spool) < 0 || fsync(spool) < 0))
+        return -errno;
+    return adopted;
+}
+
+/* Takes over one spool, if nobody lives in it, and removes it. */
+static long adopt_spool(struct outbox *outbox, const char *name)
+{
+    CLEANUP(close_fd)
+    int spool = openat(outbox->folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEANUP(close_fd) int lock = -1;
+    long adopted;
+
+    if (spool < 0)
+        return 0;
+    lock = take_lock(spool, 0);
+    if (lock == -ENOENT) { /* died before it had one, and so before it had entries */
+        (void)unlinkat(outbox->folder, name, AT_REMOVEDIR);
+        return 0;
+    }
+    if (lock < 0)
+        return 0;
+    adopted = adopt_entries(outbox, spool);
+    if (adopted < 0)
+        return adopted;
+    (void)unlinkat(spool, NEW_NAME, 0);
+    (void)unlinkat(spool, LOCK_NAME, 0);
+    (void)unlinkat(outbox->folder, name, AT_REMOVEDIR); /* kept if it holds what is not ours */
+    return adopted;
+}
+
+long outbox_adopt(struct outbox *outbox)
+{
+    CLEANUP(close_dir) DIR *dir = NULL;
+    const struct dirent *item;
+    long adopted = 0;
+    int r = list_spool(outbox->folder, &dir);
+
+    if (r < 0)
+        return r;
+    while ((item = readdir(dir))) {
+        if (!is_name(item->d_name) || strcmp(item->d_name, outbox->name) == 0)
+            continue;
+        long n = adopt_spool(outbox, item->d_name);
+        if (n < 0)
+            return n;
+        adopted += n;
+    }
+    return adopted;
+}
+
+int outbox_open(const char *folder, uint64_t messages, uint64_t bytes, struct outbox **ret)
+{
+    struct outbox *outbox = calloc(1, sizeof(*outbox));
+    int r;
+
+    if (!outbox)
+        return -ENOMEM;
+    *outbox = (struct outbox){
+        .folder = -1, .spool = -1, .lock = -1, .messages_max = messages, .bytes_max = bytes};
+    list_init(&outbox->entries);
+    r = outbox->folder = open_folder(folder);
+    if (r >= 0)
+        r = make_spool(outbox);
+    if (r >= 0) {
+        long adopted = outbox_adopt(outbox);
+        r = adopted < 0 ? (int)adopted : 0;
+    }
+    if (r < 0) {
+        outbox_close(outbox);
+        return r;
+    }
+    *ret = outbox;
+    return 0;
+}
+
+void outbox_close(struct outbox *outbox)
+{
+    if (!outbox)
+        return;
+    if (outbox->lock >= 0 && outbox->count == 0) {
+        (void)unlinkat(outbox->spool, NEW_NAME, 0);
+        (void)unlinkat(outbox->spool, LOCK_NAME, 0);
+        (void)unlinkat(outbox->folder, outbox->name, AT_REMOVEDIR);
+    }
+    while (!list_empty(&outbox->entries))
+        forget(outbox, LIST_FIRST(&outbox->entries, struct outbox_entry, link));
+    close_fd(&outbox->lock);
+    close_fd(&outbox->spool);
+    close_fd(&outbox->folder);
+    free(outbox);
+}
+
+static int write_all(int fd, struct bytes bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.data, bytes.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        bytes.data += n;
+        bytes.len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Writes `new` and syncs it. */
+static int write_new(const struct outbox *outbox, struct bytes recipient, struct bytes text)
+{
+    CLEANUP(close_fd)
+    int fd = openat(outbox->spool, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    r = write_all(fd, recipient);
+    if (r == 0)
+        r = write_all(fd, bytes_of("\n"));
+    if (r == 0)
+        r = write_all(fd, text);
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
+    return r;
+}
+
+/* Gives `new` its name, durably. */
+static int publish(const struct outbox *outbox, const char *name)
+{
+    if (renameat(outbox->spool, NEW_NAME, outbox->spool, name) < 0)
+        return -errno;
+    if (fsync(outbox->spool) < 0) {
+        int r = -errno;
+        (void)unlinkat(outbox->spool, name, 0);
+        return r;
+    }
+    return 0;
+}
+
+int outbox_add(struct outbox *outbox, struct bytes recipient, struct bytes text,
+               const struct outbox_entry **ret)
+{
+    size_t size = recipient.len + 1 + text.len;
+    uint64_t now_us = clock_real_ms() * 1000;
+    struct outbox_entry *entry;
+    char name[OUTBOX_NAME_MAX];
+    int r;
+
+    if (outbox->count >= outbox->messages_max || outbox->bytes + size > outbox->bytes_max)
+        return -ENOBUFS;
+    /* Later than any before, also within a millisecond or when the clock was set back. */
+    if (now_us <= outbox->last_us)
+        now_us = outbox->last_us + 1;
+    snprintf(name, sizeof(name), "%020" PRIu64 "-%d", now_us, (int)getpid());
+    r = write_new(outbox, recipient, text);
+    if (r == 0)
+        r = remember(outbox, name, size, &entry);
+    if (r < 0) {
+        (void)unlinkat(outbox->spool, NEW_NAME, 0);
+        return r;
+    }
+    r = publish(outbox, name);
+    if (r < 0) {
+        (void)unlinkat(outbox->spool, NEW_NAME, 0);
+        forget(outbox, entry);
+        return r;
+    }
+    if (ret)
+        *ret = entry;
+    return 0;
+}
+
+const struct outbox_entry *outbox_first(const struct outbox *outbox)
+{
+    if (list_empty(&outbox->entries))
+        return NULL;
+    return LIST_FIRST(&outbox->entries, const struct outbox_entry, link);
+}
+
+size_t outbox_count(const struct outbox *outbox)
+{
+    return outbox->count;
+}
+
+static int read_all(int fd, char *data, size_t size)
+{
+    for (size_t len = 0; len < size;) {
+        ssize_t n = read(fd, data + len, size - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return -EBADMSG;
+        len += (size_t)n;
+    }
+    return 0;
+}
+
+int outbox_load(const struct outbox *outbox, const struct outbox_entry *entry,
+                struct outbox_letter *ret)
+{
+    CLEANUP(close_fd)
+    int fd = openat(outbox->spool, entry->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    char *content, *newline;
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    if (entry->size == 0 || entry->size > FILE_MAX)
+        return -EBADMSG;
+    content = malloc(entry->size);
+    if (!content)
+        return -ENOMEM;
+    r = read_all(fd, content, entry->size);
+    newline = r == 0 ? memchr(content, '\n', entry->size) : NULL;
+    if (r == 0 && !newline)
+        r = -EBADMSG;
+    if (r < 0) {
+        free(content);
+        return r;
+    }
+    ret->content = content;
+    ret->recipient = (struct bytes){content, (size_t)(newline - content)};
+    ret->text = (struct bytes){newline + 1, entry->size - ret->recipient.len - 1};
+    return 0;
+}
+
+void outbox_letter_deinit(struct outbox_letter *letter)
+{
+    free(letter->content);
+    *letter = (struct outbox_letter){0};
+}
+
+int outbox_remove(struct outbox *outbox, const struct outbox_entry *entry)
+{
+    int r = unlinkat(outbox->spool, entry->name, 0) < 0 ? -errno : 0;
+
+    forget(outbox, CONTAINER_OF(&entry->link, struct outbox_entry, link));
+    return r;
+}

@@ -1,0 +1,30 @@
+/* Text from others made fit to be seen: nothing in it can move the cursor, change the terminal,
+ * reorder what stands beside it, or hide.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "proto/v1.h"
+#include "util/attributes.h"
+#include "util/bytes.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum printable_kind {
+    PRINTABLE_NAME, /* one line: a newline is shown as ^J */
+    PRINTABLE_TEXT, /* tabs stay, and further lines are set off by "    | " */
+};
+
+/* Writes `text` to `out`: C0 controls as ^X, other controls and format characters (bidi, zero
+ * width, separators) as \u{HEX}, bytes that are no UTF-8 as U+FFFD. The joiners U+200C and U+200D
+ * stay: scripts and emoji need them. */
+void printable_write(FILE *out, struct bytes text, enum printable_kind kind);
+
+/* `text` with every byte that is no UTF-8 as U+FFFD, freed by the caller; NULL without memory. */
+MUST_USE char *printable_valid(struct bytes text);
+
+/* The line for a message: "[12:34] Alice (alice): text\n", or "[12:34] I: text\n" when `own`. A
+ * message that is not of `now`'s day (local time) bears its date too. Freed by the caller; NULL
+ * without memory. */
+MUST_USE char *printable_message(const struct v1_push *push, bool own, time_t now);

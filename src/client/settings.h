@@ -1,0 +1,55 @@
+/* The client's settings: what its configuration file holds, and what options put over it.
+ *
+ * Filled before any thread starts and constant from then on. Times are microseconds here.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "config/config-table.h"
+#include "proto/v1.h"
+#include "util/attributes.h"
+
+#include <stdint.h>
+
+#define CLIENT_TEXT_MAX 65536 /* bytes of the longest text the client takes from its user */
+
+/* In the order of the choices of the key receive_from. */
+enum receive_from {
+    RECEIVE_FROM_SERVER, /* only what comes from an address of the server is accepted */
+    RECEIVE_FROM_ANY,
+};
+
+struct settings {
+    char *user;   /* never "" once settings_load() has returned */
+    char *server; /* a host name or an address */
+    uint64_t poll_port, write_port;
+    char *listen;     /* "" or an address with or without a port */
+    int receive_from; /* enum receive_from */
+    char *password_file;
+    char *password_command;
+    struct {
+        uint64_t messages, bytes;
+    } outbox;
+};
+
+/* For config_table_load() and its kin. */
+extern const struct config_table settings_table;
+
+/* Loads `file`, or with `file` NULL $XDG_CONFIG_HOME/multichat/config, which may be absent. 0, or
+ * -errno with the error in words (freed by the caller, NULL only when memory is out). Freed with
+ * settings_deinit(), which takes a zeroed struct. */
+MUST_USE int settings_load(const char *file, struct settings *ret, char **ret_error);
+void settings_deinit(struct settings *settings);
+
+/* Fills in what is left to the system (the login name as user) and judges what belongs together.
+ * As settings_load(). */
+MUST_USE int settings_complete(struct settings *settings, char **ret_error);
+
+/* The folder of the outbox for this server and user, freed by the caller. 0, -ENOMEM, or -ENOENT
+ * when neither XDG_STATE_HOME nor HOME says where. */
+MUST_USE int settings_outbox_path(const struct settings *settings, char **ret);
+
+/* The address to listen on for pushes of a server at `server`: the one that is set, else its
+ * loopback if the server is there, else every address of its family. `settings` is complete. */
+void settings_listen_addr(const struct settings *settings, const struct addr *server,
+                          struct addr *ret);

@@ -1,0 +1,42 @@
+/* terminal.h in a build without readline: no terminal is usable, so none of the rest is reached,
+ * and input.c reads the terminal as it reads a pipe.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "client/terminal.h"
+
+#include <errno.h>
+
+bool terminal_usable(void)
+{
+    return false;
+}
+
+int terminal_open(const char *prompt, terminal_line_fn callback, void *userdata)
+{
+    return -ENOTTY;
+}
+
+void terminal_close(void)
+{
+}
+
+void terminal_read(void)
+{
+}
+
+int terminal_print(const char *text)
+{
+    return -EIO;
+}
+
+void terminal_set_prompt(const char *prompt)
+{
+}
+
+void terminal_resized(void)
+{
+}
+
+void terminal_suspend(void)
+{
+}
