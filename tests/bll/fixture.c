@@ -1,0 +1,358 @@
+/* See fixture.h.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fixture.h"
+
+#include "util/clock.h"
+#include "util/hash.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Far more than anything here takes, however slow the machine. */
+#define PATIENCE_MS 60000
+
+/* -- the outlet ------------------------------------------------------------------------------- */
+
+static void outlet_reply(void *userdata, void *reply, struct bytes answer, bool close)
+{
+    struct answer *kept = reply;
+
+    assert_false(kept->ended);
+    kept->ended = true;
+    kept->close = close;
+    assert_true(answer.len < sizeof(kept->text));
+    memcpy(kept->text, answer.data, answer.len);
+    kept->text[answer.len] = '\0';
+    if (answer.len > 0) {
+        assert_int_equal(kept->text[answer.len - 1], '\003');
+        kept->text[answer.len - 1] = '\0';
+    }
+}
+
+static int outlet_push(void *userdata, const struct addr *to, struct bytes payload, void *token)
+{
+    struct fixture *fixture = userdata;
+    struct pushed *pushed;
+
+    if (fixture->push_result < 0)
+        return fixture->push_result;
+    fixture->pushes =
+        realloc(fixture->pushes, (fixture->push_count + 1) * sizeof(*fixture->pushes));
+    assert_non_null(fixture->pushes);
+    pushed = &fixture->pushes[fixture->push_count++];
+    fixture->pushes_ever++;
+    pushed->to = *to;
+    pushed->token = token;
+    assert_true(payload.len < sizeof(pushed->payload));
+    memcpy(pushed->payload, payload.data, payload.len);
+    pushed->payload[payload.len] = '\0';
+    return 0;
+}
+
+static uint64_t outlet_now(void *userdata)
+{
+    return ((struct fixture *)userdata)->now_us;
+}
+
+/* Every step ends a turn, so being woken needs no note. */
+static void outlet_wake(void *userdata)
+{
+}
+
+static void logic_up(struct fixture *fixture)
+{
+    struct bll_outlet outlet = {outlet_reply, outlet_push, outlet_now, outlet_wake, fixture};
+    struct password_cost cost = {.operations = 1, .memory = 8 << 20};
+    char *error = NULL;
+
+    assert_int_equal(dal_open(&fixture->storage, &error), 0);
+    assert_int_equal(password_pool_new(1, 64, &cost, &fixture->pool), 0);
+    assert_int_equal(
+        bll_new(&fixture->config, &outlet, fixture->pool, &fixture->metrics, &fixture->bll), 0);
+}
+
+static void logic_down(struct fixture *fixture)
+{
+    dal_close();
+    bll_free(fixture->bll);
+    password_pool_free(fixture->pool);
+}
+
+/* -- waiting ---------------------------------------------------------------------------------- */
+
+static bool step(struct fixture *fixture, int timeout_ms)
+{
+    struct pollfd fds[] = {
+        {.fd = dal_fd(), .events = POLLIN},
+        {.fd = password_pool_fd(fixture->pool), .events = POLLIN},
+    };
+    int ready;
+
+    bll_turn_end(fixture->bll);
+    ready = poll(fds, 2, timeout_ms);
+    assert_true(ready >= 0);
+    if (fds[0].revents)
+        dal_dispatch();
+    if (fds[1].revents)
+        password_pool_dispatch(fixture->pool);
+    bll_turn_end(fixture->bll);
+    return ready > 0;
+}
+
+void fixture_step(struct fixture *fixture, const char *awaited)
+{
+    if (!step(fixture, PATIENCE_MS))
+        fail_msg("waited in vain for: %s", awaited);
+}
+
+void note_done(void *userdata, enum dal_outcome outcome)
+{
+    *(bool *)userdata = true;
+}
+
+static void note_verified(void *userdata, int verified)
+{
+    *(bool *)userdata = true;
+}
+
+/* A round through the pool and one through storage, until a round has changed nothing. */
+void settle(struct fixture *fixture)
+{
+    for (int round = 0; round < 3; round++) {
+        bool pinged = false, verified = false;
+
+        assert_int_equal(
+            password_pool_verify(fixture->pool, NULL, bytes_of("x"), note_verified, &verified), 0);
+        WAIT_FOR(fixture, verified);
+        assert_int_equal(dal_ping(note_done, &pinged), 0);
+        WAIT_FOR(fixture, pinged);
+    }
+}
+
+/* -- users and rooms -------------------------------------------------------------------------- */
+
+static void password_of(const char *userid, char password[80])
+{
+    snprintf(password, 80, "pw-%s", userid);
+}
+
+static void note_user(void *userdata, enum dal_outcome outcome, const struct user *user,
+                      const char *conflict)
+{
+    assert_int_equal(outcome, DAL_OK);
+    *(bool *)userdata = true;
+}
+
+void fixture_add_user(struct fixture *fixture, const char *userid)
+{
+    struct password_cost cost = {.operations = 1, .memory = 8 << 20};
+    char password[80], hash[PASSWORD_HASH_MAX];
+    bool done = false;
+
+    password_of(userid, password);
+    assert_int_equal(password_hash(&cost, bytes_of(password), hash), 0);
+    assert_int_equal(dal_user_add(bytes_of(userid), bytes_of(userid), hash, note_user, &done), 0);
+    WAIT_FOR(fixture, done);
+}
+
+static void note_room(void *userdata, enum dal_outcome outcome,
+                      const struct conversation_record *record)
+{
+    assert_int_equal(outcome, DAL_OK);
+    *(bool *)userdata = true;
+}
+
+void fixture_add_room(struct fixture *fixture, const char *room)
+{
+    bool done = false;
+
+    assert_int_equal(dal_room_add(bytes_of(room), note_room, &done), 0);
+    WAIT_FOR(fixture, done);
+}
+
+void fixture_join(struct fixture *fixture, const char *room, const char *userid)
+{
+    bool done = false;
+
+    assert_int_equal(dal_member_add(bytes_of(room), bytes_of(userid), note_done, &done), 0);
+    WAIT_FOR(fixture, done);
+    bll_account_changed(fixture->bll, bytes_of(userid));
+    settle(fixture);
+}
+
+/* -- setup ------------------------------------------------------------------------------------ */
+
+static void configure(struct fixture *fixture)
+{
+    assert_int_equal(network_parse("127.0.0.0/8", &fixture->networks[0]), 0);
+    assert_int_equal(network_parse("192.0.2.0/24", &fixture->networks[1]), 0);
+    fixture->config = (struct bll_config){
+        .v1_networks = fixture->networks,
+        .v1_network_count = 2,
+        .v1_port_order = PORT_ORDER_AUTO,
+        .text_max = 16384,
+        .present_us = 10 * USEC_PER_SEC,
+        .forget_us = 3600 * USEC_PER_SEC,
+        .retry_us = USEC_PER_SEC,
+        .cursor_flush_us = USEC_PER_SEC / 4,
+        .tail_max = 1 << 20,
+        .devices_max = 4,
+        .signons_per_address = 16,
+        .waiting_max = 8,
+    };
+}
+
+int fixture_setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    static char path[96];
+
+    hash_setup();
+    assert_non_null(fixture);
+    snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/multichat-bll-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    snprintf(path, sizeof(path), "%s/store.db", fixture->folder);
+    fixture->storage = (struct dal_config){
+        .driver = "sqlite",
+        .sqlite_path = path,
+        .writers = 1,
+        .readers = 1,
+        .queue_max = 4096,
+        .migrate = true,
+    };
+    fixture->now_us = 1000 * USEC_PER_SEC;
+    configure(fixture);
+    logic_up(fixture);
+    fixture_add_user(fixture, "alice");
+    fixture_add_user(fixture, "bob");
+    fixture_add_user(fixture, "carol");
+    *state = fixture;
+    return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int flag, struct FTW *walk)
+{
+    return remove(path);
+}
+
+int fixture_teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(fixture->push_count, 0);
+    logic_down(fixture);
+    free(fixture->pushes);
+    assert_int_equal(nftw(fixture->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+    free(fixture);
+    return 0;
+}
+
+void fixture_restart(struct fixture *fixture, bool clean)
+{
+    settle(fixture);
+    if (clean) {
+        bll_quiesce(fixture->bll);
+        (void)bll_flush_cursors(fixture->bll);
+    }
+    logic_down(fixture);
+    logic_up(fixture);
+}
+
+/* -- what comes in ---------------------------------------------------------------------------- */
+
+struct addr address(const char *text)
+{
+    struct addr addr;
+
+    assert_int_equal(addr_parse(text, &addr), 0);
+    return addr;
+}
+
+void poll_from(struct fixture *fixture, const char *userid, const char *password, const char *from,
+               unsigned port)
+{
+    struct addr addr = address(from);
+    char datagram[300];
+
+    snprintf(datagram, sizeof(datagram), "poll:%s:%s:%u", userid, password, port);
+    bll_datagram(fixture->bll, &addr, bytes_of(datagram));
+}
+
+void present(struct fixture *fixture, const char *userid, unsigned port)
+{
+    uint64_t before = counted(fixture, METRIC_POLLS_ACCEPTED);
+    char password[80];
+
+    password_of(userid, password);
+    poll_from(fixture, userid, password, "127.0.0.1:40000", port);
+    WAIT_FOR(fixture, counted(fixture, METRIC_POLLS_ACCEPTED) > before);
+    settle(fixture);
+}
+
+void frame_from(struct fixture *fixture, const char *from, const char *frame, struct answer *answer)
+{
+    struct addr addr = address(from);
+
+    memset(answer, 0, sizeof(*answer));
+    bll_frame(fixture->bll, &addr, bytes_of(frame), answer);
+}
+
+const char *send_text(struct fixture *fixture, const char *userid, const char *to, const char *text)
+{
+    static struct answer answer;
+    static char frame[20000];
+
+    snprintf(frame, sizeof(frame), "wrmsg:%s:pw-%s:%s:%s", userid, userid, to, text);
+    frame_from(fixture, "127.0.0.1:50000", frame, &answer);
+    WAIT_FOR(fixture, answer.ended);
+    return answer.text;
+}
+
+/* -- what goes out ---------------------------------------------------------------------------- */
+
+void end_push(struct fixture *fixture, enum bll_push result)
+{
+    void *token;
+
+    WAIT_FOR(fixture, fixture->push_count > 0);
+    token = fixture->pushes[0].token;
+    fixture->push_count--;
+    memmove(fixture->pushes, fixture->pushes + 1, fixture->push_count * sizeof(*fixture->pushes));
+    bll_pushed(fixture->bll, token, result);
+    bll_turn_end(fixture->bll);
+}
+
+void expect_delivery(struct fixture *fixture, unsigned port, const char *text)
+{
+    const struct pushed *pushed;
+    size_t payload_len, text_len = strlen(text);
+
+    WAIT_FOR(fixture, fixture->push_count > 0);
+    pushed = &fixture->pushes[0];
+    payload_len = strlen(pushed->payload);
+    assert_int_equal(pushed->to.port, port);
+    assert_true(payload_len > text_len && pushed->payload[payload_len - text_len - 1] == ':');
+    assert_string_equal(pushed->payload + payload_len - text_len, text);
+    end_push(fixture, BLL_PUSH_DELIVERED);
+}
+
+void expect_no_push(struct fixture *fixture)
+{
+    settle(fixture);
+    assert_int_equal(fixture->push_count, 0);
+}
+
+uint64_t counted(const struct fixture *fixture, enum metric metric)
+{
+    return fixture->metrics.value[metric];
+}
