@@ -3,7 +3,8 @@
  * It is in one of four states and moves only forward:
  *
  *   OPEN       frames are read and handed on
- *   ENDING     no more frames; what is owed is awaited and written
+ *   ENDING     no more frames; what is owed is awaited and written, then the connection lingers
+ *              or, if it is being suspended, is handed over
  *   LINGERING  all is written and our side shut down; what still comes is read and thrown away, for
  *              a bounded time and amount, because closing a socket with unread bytes in it sends
  *              a reset that may destroy the answer before the peer has read it
@@ -58,6 +59,7 @@ struct connection {
     enum state state;
     bool end_of_input; /* the peer will send no more */
     bool deaf;         /* the peer will read no more */
+    bool suspending;   /* is to be handed over, not closed, when it has ended */
     struct addr from;
     struct connection_limits limits;
     struct connection_handler handler;
@@ -134,20 +136,50 @@ static void disown_replies(struct connection *connection)
     connection->owed_count = 0;
 }
 
-void connection_close(struct connection *connection)
+/* All of it but the descriptor, which is watched no more. */
+static void leave(struct connection *connection)
 {
-    if (connection->state == STATE_CLOSED)
-        return;
     enter(connection, STATE_CLOSED);
-    loop_remove(connection->loop, &connection->source);
     loop_timer_cancel(connection->loop, &connection->timer);
     loop_deferred_cancel(&connection->settling);
-    close(connection->fd);
     disown_replies(connection);
     if (connection->handler.closed != NULL)
         connection->handler.closed(connection->handler.userdata, connection, &connection->from);
     list_remove(&connection->link);
     loop_free_later(connection->loop, &connection->garbage, destroy, connection);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->state == STATE_CLOSED)
+        return;
+    loop_remove(connection->loop, &connection->source);
+    close(connection->fd);
+    leave(connection);
+}
+
+void connection_suspend(struct connection *connection)
+{
+    if (connection->state != STATE_OPEN || connection->end_of_input)
+        return;
+    connection->suspending = true;
+    connection_finish(connection);
+}
+
+static void hand_over(struct connection *connection)
+{
+    loop_remove(connection->loop, &connection->source);
+    connection->handler.suspended(connection->handler.userdata, &connection->from, connection->fd,
+                                  buffer_peek(&connection->input));
+    leave(connection);
+}
+
+int connection_resume(struct connection *connection, struct bytes input)
+{
+    int r = input.len > 0 ? buffer_append(&connection->input, input) : 0;
+    if (r == 0)
+        settle_later(connection);
+    return r;
 }
 
 void connection_finish(struct connection *connection)
@@ -270,8 +302,11 @@ void reply_send(struct reply *reply, struct bytes answer, bool close)
     }
     reply->ended = true;
     reply->close = close;
-    if (close && connection->state == STATE_OPEN)
-        enter(connection, STATE_ENDING);
+    if (close) {
+        connection->suspending = false;
+        if (connection->state == STATE_OPEN)
+            enter(connection, STATE_ENDING);
+    }
     settle_later(connection);
     if (connection->owed.next != &reply->link) {
         if (keep_answer(reply, answer) < 0)
@@ -448,6 +483,10 @@ static void settle(void *userdata)
     if (connection->state == STATE_ENDING && nothing_left) {
         if (connection->end_of_input || connection->deaf) {
             connection_close(connection);
+            return;
+        }
+        if (connection->suspending) {
+            hand_over(connection);
             return;
         }
         linger(connection);

@@ -37,6 +37,9 @@ struct connection_handler {
      */
     void (*refuse)(void *userdata, const struct addr *from, enum connection_refusal why,
                    struct reply *reply);
+    /* The connection was suspended: `fd` is the callee's now, and `input` (valid during the call)
+     * is what has been read of it and not been used. `closed` follows. */
+    void (*suspended)(void *userdata, const struct addr *from, int fd, struct bytes input);
     /* The connection is over and about to be freed. */
     void (*closed)(void *userdata, struct connection *connection, const struct addr *from);
     void *userdata;
@@ -53,6 +56,15 @@ void connection_close(struct connection *connection);
 
 /* Takes no more frames, sends the answers that are owed, then closes. */
 void connection_finish(struct connection *connection);
+
+/* Takes no more frames, sends the answers that are owed, and then lets go of the descriptor with
+ * what has been read of the next frame (handler.suspended, which must be set), so that a successor
+ * can go on with it. A connection that is ending anyway ends. */
+void connection_suspend(struct connection *connection);
+
+/* Goes on where a suspended connection stopped: `input` is taken as read from the peer first. 0,
+ * -ENOBUFS if it is more than fits, -ENOMEM. Right after connection_new(). */
+MUST_USE int connection_resume(struct connection *connection, struct bytes input);
 
 /* True while an answer is owed or output waits. */
 bool connection_busy(const struct connection *connection);
