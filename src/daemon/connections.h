@@ -17,6 +17,7 @@ struct connections {
     struct listener *listeners[SOCKETS_MAX];
     unsigned listener_count;
     struct list open;
+    unsigned suspended_count; /* given to the descriptor store */
 };
 
 /* `loop`, `bll` and `metrics` are borrowed. Takes the sockets for writes over from `sockets`.
@@ -33,7 +34,8 @@ void connections_free(struct connections *connections);
 /* New limits hold for connections accepted from now on. */
 void connections_set_limits(struct connections *connections, const struct daemon_config *config);
 
-/* Accepts no more, takes no more frames, and closes each connection once its answers have left. */
+/* Accepts no more and takes no more frames. Once its answers have left, each connection goes to the
+ * service manager's descriptor store, where there is one, and is closed otherwise. */
 void connections_finish(struct connections *connections);
 
 /* Connections that are open. */

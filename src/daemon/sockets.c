@@ -111,6 +111,10 @@ static bool fits(enum socket_role role, int fd)
 
 static int adopt_one(struct sockets *sockets, int fd, const char *name)
 {
+    if (descriptor_store_knows(name)) {
+        int r = set_flags(fd);
+        return r < 0 ? r : kept_connections_add(&sockets->kept, name, fd);
+    }
     int role = 0;
     while (role < SOCKET_ROLES && strcmp(roles[role].name, name) != 0)
         role++;
@@ -145,6 +149,7 @@ static int adopt(struct sockets *sockets)
         free(names[i]);
     }
     free(names);
+    kept_connections_forget(&sockets->kept);
     return r;
 }
 
@@ -205,6 +210,7 @@ void sockets_deinit(struct sockets *sockets)
         for (unsigned i = 0; i < sockets->count[role]; i++)
             if (sockets->fds[role][i] >= 0)
                 close(sockets->fds[role][i]);
+    kept_connections_deinit(&sockets->kept);
     if (sockets->control_path != NULL)
         unlink(sockets->control_path);
     if (sockets->ready_file != NULL)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/daemon-config.h"
+#include "daemon/descriptor-store.h"
 
 #define SOCKETS_MAX 16 /* of one role */
 
@@ -18,9 +19,10 @@ enum socket_role {
 struct sockets {
     int fds[SOCKET_ROLES][SOCKETS_MAX]; /* -1 once taken */
     unsigned count[SOCKET_ROLES];
-    char *control_path; /* bound here, hence removed here; else NULL */
-    char *ready_file;   /* written here, hence removed here; else NULL */
-    char *addresses;    /* a line for each socket: "polls 127.0.0.1:9001" */
+    struct kept_connections kept; /* connections of the daemon before this one */
+    char *control_path;           /* bound here, hence removed here; else NULL */
+    char *ready_file;             /* written here, hence removed here; else NULL */
+    char *addresses;              /* a line for each socket: "polls 127.0.0.1:9001" */
 };
 
 /* Adopts or binds them all; logs why where it cannot. 0 or -errno; sockets_deinit() in both cases.
