@@ -1,1 +1,12 @@
-# tests/admin: nothing yet
+# tests/admin: the verb table on real storage, and multichatctl as it is run.
+if HAVE_CMOCKA
+if HAVE_SQLITE
+check_PROGRAMS += tests/admin/admin-test
+TESTS += tests/admin/admin-test
+tests_admin_admin_test_SOURCES = tests/admin/admin-test.c
+tests_admin_admin_test_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+tests_admin_admin_test_LDADD = $(ADMIN_LIBS) $(CMOCKA_LIBS)
+endif
+endif
+dist_check_SCRIPTS += tests/admin/test_multichatctl.py
+TESTS += tests/admin/test_multichatctl.py

@@ -1,0 +1,663 @@
+"""multichatctl as it is run: on SQLite and MariaDB without a daemon, and through a daemon.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import json
+import os
+import pty
+import pwd
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+
+import pytest
+
+from multichat import Daemon, MariaDB, PATIENCE, SANITIZER, Settings, program
+
+OK, REFUSED, USAGE, UNREACHABLE, NO_DAEMON = range(5)
+KOREAN = "밥"
+
+
+class Site:
+    """A configuration in a folder of its own, and multichatctl with it."""
+
+    def __init__(self, storage=None):
+        self.directory = tempfile.mkdtemp(prefix="mcctl", dir="/tmp")
+        self.config = os.path.join(self.directory, "multichatd.conf")
+        self.control = os.path.join(self.directory, "control")
+        self.database = os.path.join(self.directory, "state", "multichat.db")
+        os.mkdir(os.path.dirname(self.database), 0o750)
+        self.settings = Settings({"listen.control": self.control, "password.memory": 8,
+                                  "password.operations": 1, "storage.driver": "sqlite",
+                                  "storage.sqlite.path": self.database})
+        self.settings.update(storage or {})
+        self.write_config()
+
+    def write_config(self, **settings):
+        self.settings.update({k.replace("__", "."): v for k, v in settings.items()})
+        with open(self.config, "w", encoding="utf-8") as config:
+            config.write(self.settings.text())
+
+    def run(self, *arguments, text="", code=OK, **options):
+        result = subprocess.run(
+            [program("multichatctl"), "--config", self.config, *arguments],
+            input=text if isinstance(text, bytes) else text.encode(), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, timeout=PATIENCE * 2, start_new_session=True,
+            **options)
+        result.stdout = result.stdout.decode("utf-8", "replace")
+        result.stderr = result.stderr.decode("utf-8", "replace")
+        assert not SANITIZER.search(result.stderr), result.stderr
+        assert result.returncode == code, "%s: %d\n%s%s" % (
+            arguments, result.returncode, result.stdout, result.stderr)
+        return result
+
+    def json(self, *arguments, **options):
+        result = self.run("--json", *arguments, **options)
+        assert result.stdout.count("\n") == 1 and result.stdout.endswith("\n"), result.stdout
+        answer = json.loads(result.stdout)
+        assert isinstance(answer["ok"], bool)
+        if not answer["ok"]:
+            assert answer["code"] and answer["error"]
+        return answer
+
+    def file(self, name, text, mode=0o600):
+        path = os.path.join(self.directory, name)
+        with open(path, "wb") as stream:
+            stream.write(text if isinstance(text, bytes) else text.encode())
+        os.chmod(path, mode)
+        return path
+
+    def add(self, *users):
+        answer = self.json("user", "add", "--batch", "-",
+                           text="".join("%s:pw-%s\n" % (u, u) for u in users))
+        assert answer["added"] == len(users)
+
+    def userids(self):
+        return [user["userid"] for user in self.json("user", "list")["users"]]
+
+    def close(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class DaemonSite(Site):
+    """The same with a daemon running."""
+
+    def __init__(self):
+        super().__init__()
+        self.daemon = Daemon(**{"storage__sqlite__path": self.database,
+                                "listen__control": self.control}).start()
+
+    def close(self):
+        self.daemon.close()
+        super().close()
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    server = MariaDB()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "mariadb", "daemon"])
+def site(request):
+    """Wherever a command may be carried out."""
+    if request.param == "daemon":
+        made = DaemonSite()
+    elif request.param == "mariadb":
+        made = Site(request.getfixturevalue("mariadb").new_storage())
+    else:
+        made = Site()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def alone():
+    """SQLite and no daemon."""
+    made = Site()
+    yield made
+    made.close()
+
+
+# -- users and rooms, wherever they are
+
+
+def test_users(site):
+    password = site.file("pw", "secret\nnot this\n")
+    answer = site.json("user", "add", "alice", "--name", "Alice", "--password-file", password)
+    user = answer["user"]
+    assert user["userid"] == "alice" and user["name"] == "Alice" and user["disabled"] is False
+    assert user["created_ms"] > 1_500_000_000_000
+    assert "bob" in site.run("user", "add", "bob", "--password-fd", "0", text="pw\n").stdout
+    assert site.userids() == ["alice", "bob"]
+    site.run("user", "disable", "bob")
+    listing = site.run("user", "list").stdout.splitlines()
+    assert listing[0].split() == ["USERID", "NAME", "STATE", "CREATED"]
+    assert listing[1].split()[:3] == ["alice", "Alice", "enabled"]
+    assert listing[2].split()[:3] == ["bob", "bob", "disabled"]
+    assert listing[1].index("enabled") == listing[2].index("disabled")
+    site.run("user", "enable", "bob")
+    assert not any(user["disabled"] for user in site.json("user", "list")["users"])
+    site.run("user", "passwd", "alice", "--password-file", password)
+    site.run("user", "delete", "bob")
+    assert site.userids() == ["alice"]
+
+
+def test_user_refusals(site):
+    site.add("alice")
+    for arguments, code, words in [
+            (["user", "add", "alice", "--password-fd", "0"], "taken", "userid alice is taken"),
+            (["user", "add", "eve", "--name", "ALICE", "--password-fd", "0"], "taken",
+             "display name ALICE is taken"),
+            (["user", "add", "a:b", "--password-fd", "0"], "invalid", "userid is not allowed"),
+            (["user", "add", b"a\xff", "--password-fd", "0"], "invalid", "not UTF-8"),
+            (["user", "passwd", "bob", "--password-fd", "0"], "missing", "no user bob"),
+            (["user", "disable", "bob"], "missing", "no user bob"),
+            (["user", "enable", "bob"], "missing", "no user bob"),
+            (["user", "delete", "bob"], "missing", "no user bob")]:
+        answer = site.json(*arguments, text="pw\n", code=REFUSED)
+        assert answer["code"] == code and words in answer["error"], answer
+        told = site.run(*arguments, text="pw\n", code=REFUSED)
+        assert told.stdout == "" and told.stderr.startswith("multichatctl: ")
+        assert words in told.stderr
+    answer = site.json("user", "add", "bob", "--password-fd", "0", text="a:b\n", code=REFUSED)
+    assert answer["code"] == "invalid" and "password is not allowed" in answer["error"]
+    assert site.userids() == ["alice"]
+
+
+def test_batch(site):
+    lines = "# people\n\nalice:pw:Alice\nbob:pw\n" + KOREAN + ":비밀\n"
+    answer = site.json("user", "add", "--batch", site.file("users", lines))
+    assert answer == {"ok": True, "added": 3, "refused": []}
+    assert site.userids() == ["alice", "bob", KOREAN]
+    more = b"carol:pw\nno colon\nbob:pw\nd\0d:pw\n\xff:pw\nd d:pw\n" + b"x" * 3000 + b":pw\ndave:pw"
+    answer = site.json("user", "add", "--batch", "-", text=more, code=REFUSED)
+    assert answer["added"] == 2
+    assert sorted((r["line"], r["code"]) for r in answer["refused"]) == [
+        (2, "invalid"), (3, "taken"), (4, "invalid"), (5, "invalid"), (6, "invalid"), (7, "invalid")]
+    assert site.userids() == ["alice", "bob", "carol", "dave", KOREAN]
+    told = site.run("user", "add", "--batch", "-", text="bob:pw\nerin:pw\n", code=REFUSED)
+    assert "line 1: the userid bob is taken" in told.stderr
+    assert told.stdout == "1 users added, 1 refused\n"
+
+
+def test_many(site):
+    """More than a request's worth of users, and more than a page of them."""
+    count = 620
+    site.add(*["user%04d" % i for i in range(count)])
+    assert site.userids() == ["user%04d" % i for i in range(count)]
+
+
+def test_rooms(site):
+    site.add("alice", "bob")
+    assert site.json("room", "add", "staff") == {"ok": True, "room": "#staff"}
+    site.run("room", "add", "#empty")
+    assert site.json("room", "add", "#staff", code=REFUSED)["code"] == "taken"
+    for userid in ("bob", "alice"):
+        assert userid in site.run("room", "join", "staff", userid).stdout
+    assert site.json("room", "join", "#staff", "bob", code=REFUSED)["code"] == "taken"
+    assert "no user eve" in site.json("room", "join", "staff", "eve", code=REFUSED)["error"]
+    assert "no room #x" in site.json("room", "join", "x", "bob", code=REFUSED)["error"]
+    members = site.json("room", "members", "staff")["members"]
+    assert [member["userid"] for member in members] == ["alice", "bob"]
+    assert [room["room"] for room in site.json("room", "list")["rooms"]] == ["#empty", "#staff"]
+    listing = site.run("room", "list").stdout.splitlines()
+    assert [line.split() for line in listing] == [
+        ["ROOM", "MEMBERS", "MESSAGES"], ["#empty", "0", "0"], ["#staff", "2", "0"]]
+    site.run("room", "part", "staff", "bob")
+    assert "not a member" in site.json("room", "part", "staff", "bob", code=REFUSED)["error"]
+    assert site.json("room", "delete", "staff") == {"ok": True, "members": 1}
+    assert "no room #staff" in site.json("room", "members", "staff", code=REFUSED)["error"]
+    assert "no room #staff" in site.json("room", "delete", "staff", code=REFUSED)["error"]
+
+
+def test_check(site):
+    site.add("alice")
+    assert site.json("db", "check") == {"ok": True, "sound": True, "findings": [], "omitted": 0}
+    assert site.run("db", "check").stdout == "the database is sound\n"
+
+
+def test_migrate(site):
+    site.run("db", "migrate")
+    answer = site.json("db", "migrate")
+    assert answer["schema_before"] == answer["schema_version"] > 0
+    assert "already" in site.run("db", "migrate").stdout
+
+
+# -- passwords
+
+
+def on_terminal(site, *arguments, answers):
+    """Runs with a terminal and types the answers, each after its prompt. (code, output)"""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(program("multichatctl"),
+                 ["multichatctl", "--config", site.config, *arguments])
+    output = b""
+
+    def read():
+        try:
+            return os.read(terminal, 4096)
+        except OSError:  # the other end is gone
+            return b""
+
+    for answer in answers:
+        start = len(output)
+        while not output[start:].endswith(b": "):
+            more = read()
+            assert more, output
+            output += more
+        os.write(terminal, answer)
+    more = read()
+    while more:
+        output += more
+        more = read()
+    os.close(terminal)
+    status = os.waitpid(child, 0)[1]
+    return os.waitstatus_to_exitcode(status), output.decode()
+
+
+def test_prompt(alone):
+    code, output = on_terminal(alone, "user", "add", "alice", answers=[b"se cret\n", b"se cret\n"])
+    assert code == OK, output
+    assert "se cret" not in output and output.count("alice: ") == 2
+    assert alone.userids() == ["alice"]
+
+
+def test_prompt_twice_different(alone):
+    code, output = on_terminal(alone, "user", "add", "alice", answers=[b"one\n", b"two\n"])
+    assert code == USAGE and "not the same" in output
+    assert alone.userids() == []
+
+
+@pytest.mark.parametrize("typed", [b"\n", b"\x04"])
+def test_prompt_empty(alone, typed):
+    code, output = on_terminal(alone, "user", "add", "alice", answers=[typed])
+    assert code == USAGE and "empty" in output
+
+
+def test_prompt_interrupted(alone):
+    code, _ = on_terminal(alone, "user", "add", "alice", answers=[b"half\x03"])
+    assert code == -signal.SIGINT
+    assert alone.userids() == []
+
+
+@pytest.mark.parametrize("content, words", [
+    (b"", "empty"), (b"\nsecond", "empty"), (b"a\0b\n", "NUL"), (b"x" * 129, "longer")])
+def test_password_files_that_are_wrong(alone, content, words):
+    path = alone.file("pw", content)
+    answer = alone.json("user", "add", "alice", "--password-file", path, code=USAGE)
+    assert answer["code"] == "usage" and words in answer["error"]
+
+
+def test_password_sources_that_are_wrong(alone):
+    for arguments, words in [
+            (["--password-file", "/nonexistent/pw"], "No such file"),
+            (["--password-fd", "x"], "number of an open descriptor"),
+            (["--password-fd", "-1"], "number of an open descriptor"),
+            (["--password-fd", "977"], "Bad file descriptor"),
+            (["--password-fd", "0", "--password-file", "/dev/null"], "exclude each other"),
+            ([], "no terminal")]:
+        told = alone.run("user", "add", "alice", *arguments, code=USAGE)
+        assert words in told.stderr, told.stderr
+    assert not os.path.exists(alone.database)
+
+
+# -- the command line
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ([], ["a command is missing", "user add", "db check"]),
+    (["user"], ["no command \"user\"", "user add, user passwd"]),
+    (["user", "frob"], ["no command \"user frob\"", "user delete"]),
+    (["frob"], ["no command \"frob\"", "status"]),
+    (["user", "list", "extra"], ["usage: multichatctl user list"]),
+    (["user", "delete"], ["usage: multichatctl user delete USERID"]),
+    (["room", "join", "staff"], ["usage: multichatctl room join ROOM USERID"]),
+    (["user", "add"], ["needs a USERID, or --batch"]),
+    (["user", "add", "a", "--batch", "-"], ["come from its file"]),
+    (["user", "add", "--batch", "/nonexistent/x"], ["/nonexistent/x: No such file"]),
+    (["--frob", "status"], ["no option --frob"]),
+    (["-x", "status"], ["no option -x"]),
+    (["status", "--name", "x"], ["\"status\" takes no --name", "--socket"]),
+    (["status", "--json=1"], ["--json takes no value"]),
+    (["status", "--socket"], ["--socket needs a value: PATH"]),
+    (["status", "--json", "--json"], ["--json is given twice"]),
+    (["db", "init", "--driver", "oracle"], ["--driver oracle", "sqlite"]),
+    (["db", "init", "--driver", "sqlite", "--user", "x"], ["no option but --driver"]),
+])
+def test_usage(alone, arguments, words):
+    told = alone.run(*arguments, code=USAGE)
+    for word in words:
+        assert word in told.stderr, told.stderr
+    assert told.stdout == ""
+    assert os.listdir(os.path.dirname(alone.database)) == []
+
+
+def test_help(alone):
+    everything = alone.run("--help").stdout
+    commands = [line.strip() for line in everything.split("Commands:")[1].split("Options:")[0]
+                .splitlines() if line.strip()]
+    assert len(commands) == 16
+    for command in commands:
+        words = command.split()[:2] if not command.startswith("status") else ["status"]
+        told = alone.run(*words, "--help").stdout
+        assert told.startswith("usage: multichatctl " + " ".join(words))
+        assert "--config FILE" in told
+    assert alone.run("-h").stdout == everything
+    assert alone.run("--version").stdout.startswith("multichatctl ")
+
+
+def test_manual_names_all(alone):
+    path = os.path.join(os.environ.get("MULTICHAT_SRCDIR", "."), "man", "multichatctl.8")
+    with open(path, encoding="utf-8") as stream:
+        manual = stream.read()
+    everything = alone.run("--help").stdout
+    for line in everything.split("Commands:")[1].split("Options:")[0].splitlines():
+        words = [word for word in line.split()[:2] if word.islower()]
+        if words:
+            assert ".It Cm " + " ".join(words) in manual
+            for option in alone.run(*words, "--help").stdout.split("Options:")[1].splitlines():
+                if option.strip():
+                    assert "Fl -" + option.split()[0].lstrip("-") in manual, option
+
+
+def test_config_errors(alone):
+    with open(alone.config, "a", encoding="utf-8") as config:
+        config.write("limits = { text = 1; };\n")
+    answer = alone.json("user", "list", code=USAGE)
+    assert answer["code"] == "config" and "limits.text" in answer["error"]
+    assert alone.config in answer["error"]
+
+
+def test_full_output_is_no_success(alone):
+    alone.add("alice")
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            [program("multichatctl"), "--config", alone.config, "user", "list"], stdout=full,
+            stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+    assert result.returncode == USAGE and b"No space left" in result.stderr
+
+
+def test_names_cannot_steer_a_terminal(alone):
+    told = alone.run("room", "join", "x", "a\x1b[2Jb", code=REFUSED)
+    assert "\x1b" not in told.stderr + told.stdout
+
+
+# -- nobody there
+
+
+def test_status_without_daemon(alone):
+    answer = alone.json("status", code=NO_DAEMON)
+    assert answer["code"] == "no-daemon" and alone.control in answer["error"]
+    assert "no daemon is running" in alone.run("status", code=NO_DAEMON).stderr
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(alone.control)
+    stale.close()
+    alone.run("status", code=NO_DAEMON)
+    other = os.path.join(alone.directory, "other")
+    assert other in alone.run("--socket", other, "status", code=NO_DAEMON).stderr
+
+
+def test_storage_away_sqlite(alone):
+    os.rmdir(os.path.dirname(alone.database))
+    for arguments in (["user", "list"], ["db", "check"], ["db", "init"], ["db", "migrate"]):
+        answer = alone.json(*arguments, code=UNREACHABLE)
+        assert answer["code"] == "unavailable" and "state" in answer["error"]
+
+
+def test_storage_is_no_database(alone):
+    with open(alone.database, "w", encoding="utf-8") as stream:
+        stream.write("this is no database\n" * 100)
+    answer = alone.json("user", "list", code=UNREACHABLE)
+    assert answer["code"] == "unavailable" and answer["error"]
+
+
+def test_storage_away_mariadb():
+    site = Site({"storage.driver": "mysql", "storage.mysql.socket": "/nonexistent/socket"})
+    try:
+        answer = site.json("user", "list", code=UNREACHABLE)
+        assert answer["code"] == "unavailable" and "/nonexistent/socket" in answer["error"]
+    finally:
+        site.close()
+
+
+class Impostor:
+    """Listens where the daemon would, and answers what it is told to."""
+
+    def __init__(self, path):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+
+    def serve(self, site, answer, *arguments):
+        with subprocess.Popen(
+                [program("multichatctl"), "--config", site.config, "--json", *arguments],
+                stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+            connection, _ = self.listener.accept()
+            with connection:
+                request = json.loads(connection.makefile("rb").readline())
+                connection.sendall(answer)
+            return process.wait(PATIENCE), json.loads(process.stdout.read()), request
+
+
+@pytest.mark.parametrize("answer", [
+    b"", b'{"ok":', b"no json\n", b"[]\n", b'{"ok":1}\n', b"\n", b"\xff\n", b'{"ok":false}\n',
+    b"x" * 600000 + b"\n"])
+def test_strange_daemons(alone, answer):
+    code, told, request = Impostor(alone.control).serve(alone, answer, "user", "list")
+    assert code == UNREACHABLE and told["ok"] is False
+    assert request == {"verb": "user list"}
+    assert not os.path.exists(alone.database)
+
+
+def test_a_list_that_does_not_move_on_ends(alone):
+    code, told, _ = Impostor(alone.control).serve(
+        alone, b'{"ok":true,"users":[{"userid":"a"}],"next":""}\n', "user", "list")
+    assert code == OK and told["users"] == [{"userid": "a"}]
+
+
+def test_status_warns(alone):
+    impostor = Impostor(alone.control)
+    for storage, words in [({"up": True, "durable": False, "trouble": "flush is 2"},
+                            "not durable: a crash may lose acknowledged messages: flush is 2"),
+                           ({"up": False, "durable": True, "trouble": "gone"},
+                            "storage is away: gone")]:
+        with subprocess.Popen(
+                [program("multichatctl"), "--config", alone.config, "status"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            connection, _ = impostor.listener.accept()
+            with connection:
+                connection.makefile("rb").readline()
+                connection.sendall(json.dumps({"ok": True, "storage": storage}).encode() + b"\n")
+            assert words in process.stderr.read().decode()
+            assert "trouble" in process.stdout.read().decode()
+
+
+# -- who may, and whose files
+
+
+@pytest.fixture
+def as_nobody():
+    """Options for subprocess that make the child an ordinary person, and the copy of the program
+    that he can reach."""
+    if os.getuid() != 0:
+        yield None
+        return
+    nobody = pwd.getpwnam("nobody")
+    yield {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def run_as(site, options, *arguments, code=OK, text=""):
+    """As Site.run(), with a copy of the program where everybody can run it."""
+    copy = os.path.join(site.directory, "multichatctl")
+    if not os.path.exists(copy):
+        shutil.copy(program("multichatctl"), copy)
+    os.chmod(site.directory, 0o755)
+    os.chmod(site.config, 0o644)
+    result = subprocess.run([copy, "--config", site.config, "--json", *arguments],
+                            input=text.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            cwd="/", timeout=PATIENCE, check=False, **(options or {}))
+    assert result.returncode == code, (result.stdout, result.stderr)
+    return json.loads(result.stdout)
+
+
+def test_the_files_belong_to_the_owner_of_the_folder(alone):
+    folder = os.path.dirname(alone.database)
+    owner = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+    os.chown(folder, owner.pw_uid, owner.pw_gid)
+    os.chmod(alone.directory, 0o755)
+    alone.run("db", "init")
+    alone.add("alice")
+    names = os.listdir(folder)
+    assert "multichat.db" in names
+    for name in names:
+        status = os.stat(os.path.join(folder, name))
+        assert (status.st_uid, status.st_gid) == (owner.pw_uid, owner.pw_gid), name
+        assert stat.S_IMODE(status.st_mode) in (0o600, 0o640), name
+
+
+def test_an_ordinary_person_without_daemon(alone, as_nobody):
+    """He is no administrator: what he cannot open he cannot change."""
+    alone.add("alice")
+    os.chmod(os.path.dirname(alone.database), 0 if as_nobody is None else 0o700)
+    answer = run_as(alone, as_nobody, "user", "list", code=UNREACHABLE)
+    assert answer["code"] == "unavailable"
+    os.chmod(os.path.dirname(alone.database), 0o700)
+
+
+def test_an_ordinary_person_with_daemon(as_nobody):
+    site = DaemonSite()
+    try:
+        if as_nobody is None:
+            os.chmod(site.control, 0)
+        for arguments in (["status"], ["user", "list"], ["user", "delete", "alice"]):
+            answer = run_as(site, as_nobody, *arguments, code=REFUSED)
+            assert answer["code"] == "forbidden", answer
+    finally:
+        site.close()
+
+
+def test_a_daemon_that_forbids_it(alone):
+    """The socket's mode may be wider than who may administer."""
+    code, told, _ = Impostor(alone.control).serve(
+        alone, b'{"ok":false,"code":"forbidden","error":"no"}\n', "user", "list")
+    assert code == REFUSED and told["code"] == "forbidden"
+
+
+# -- db init
+
+
+def test_init_sqlite(alone):
+    answer = alone.json("db", "init")
+    assert answer["driver"] == "sqlite" and answer["database"] == alone.database
+    assert answer["schema_before"] == 0 and answer["schema_version"] > 0
+    assert answer["settings"] == {}
+    again = alone.json("db", "init", "--driver", "sqlite")
+    assert again["schema_before"] == again["schema_version"] == answer["schema_version"]
+    told = alone.run("db", "init").stdout
+    assert alone.database in told and "needs no change" in told
+
+
+def test_init_sqlite_in_the_place_of_mysql(alone):
+    alone.write_config(storage__driver="mysql")
+    answer = alone.json("db", "init", "--driver", "sqlite")
+    assert answer["settings"] == {"storage.driver": "sqlite"}
+
+
+def init_mariadb(site, mariadb, *arguments, **options):
+    return site.json("db", "init", "--driver", "mysql", "--socket", mariadb.socket, *arguments,
+                     **options)
+
+
+def test_init_mariadb(alone, mariadb):
+    secret = os.path.join(alone.directory, "credstore", "password")
+    arguments = ["--database", "chatbase", "--user", "chatter", "--password-file", secret]
+    answer = init_mariadb(alone, mariadb, *arguments)
+    assert answer["schema_before"] == 0 and answer["schema_version"] > 0
+    assert "MariaDB" in answer["server"] and answer["database"] == "chatbase"
+    settings = answer["settings"]
+    assert settings == {"storage.driver": "mysql", "storage.mysql.socket": mariadb.socket,
+                        "storage.mysql.database": "chatbase", "storage.mysql.user": "chatter",
+                        "storage.mysql.password_file": secret}
+    assert stat.S_IMODE(os.stat(secret).st_mode) == 0o600
+    with open(secret, encoding="ascii") as stream:
+        password = stream.read()
+    assert len(password) == 33 and password.endswith("\n")
+
+    alone.write_config(**settings)  # as it says, and it works
+    alone.add("alice")
+    assert alone.userids() == ["alice"]
+    assert mariadb.query("SELECT COUNT(*) FROM chatbase.users").strip() == "1"
+    told = alone.run("db", "init").stdout
+    assert "needs no change" in told and "already" in told
+    with open(secret, encoding="ascii") as stream:
+        assert stream.read() == password
+    assert password.strip() not in told
+    assert alone.userids() == ["alice"]
+
+
+def test_init_mariadb_with_an_administrator(alone, mariadb):
+    mariadb.query("CREATE USER boss@localhost IDENTIFIED BY 'its secret'; "
+                  "GRANT ALL ON *.* TO boss@localhost WITH GRANT OPTION")
+    secret = os.path.join(alone.directory, "password")
+    arguments = ["--database", "bossbase", "--user", "bossed", "--password-file", secret,
+                 "--admin-user", "boss", "--admin-password-file"]
+    wrong = init_mariadb(alone, mariadb, *arguments, alone.file("wrong", "no\n"), code=UNREACHABLE)
+    assert wrong["code"] == "unavailable" and "boss" in wrong["error"]
+    assert not os.path.exists(secret)
+    answer = init_mariadb(alone, mariadb, *arguments, alone.file("right", "its secret\n"))
+    assert answer["ok"] and os.path.exists(secret)
+
+
+def test_init_mariadb_hostile_names(alone, mariadb):
+    """Names of databases and users are data, whatever they look like."""
+    before = mariadb.query("SHOW DATABASES; SELECT user FROM mysql.user")
+    for database in ("a`; DROP DATABASE mysql; --", "x'y"):
+        secret = os.path.join(alone.directory, "hostile")
+        subprocess.run(
+            [program("multichatctl"), "--config", alone.config, "db", "init", "--driver", "mysql",
+             "--socket", mariadb.socket, "--database", database, "--user", "u'; --",
+             "--password-file", secret], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+    after = mariadb.query("SHOW DATABASES; SELECT user FROM mysql.user")
+    for line in before.splitlines():
+        assert line in after.splitlines()
+
+
+def test_init_mariadb_without_server(alone):
+    secret = os.path.join(alone.directory, "password")
+    answer = alone.json("db", "init", "--driver", "mysql", "--socket", "/nonexistent/socket",
+                        "--password-file", secret, code=UNREACHABLE)
+    assert "/nonexistent/socket" in answer["error"]
+    assert not os.path.exists(secret)
+
+
+def test_init_mariadb_password_file_that_is_wrong(alone, mariadb):
+    answer = init_mariadb(alone, mariadb, "--password-file", alone.file("empty", ""), code=USAGE)
+    assert "empty" in answer["error"]
+    answer = init_mariadb(alone, mariadb, "--password-file", alone.directory, code=USAGE)
+    assert alone.directory in answer["error"]
+
+
+# -- a daemon
+
+
+def test_daemon_status():
+    site = DaemonSite()
+    try:
+        answer = site.json("status")
+        assert answer["storage"]["driver"] == "sqlite" and answer["storage"]["up"] is True
+        assert len([k for k, v in answer.items() if isinstance(v, dict)]) > 1
+        told = site.run("status")
+        assert "storage\n" in told.stdout and "sqlite" in told.stdout
+        assert told.stderr == ""
+        site.daemon.stop()
+        site.run("status", code=NO_DAEMON)
+        assert site.userids() == []
+    finally:
+        site.close()
