@@ -5,7 +5,6 @@
 #include "ctl/print.h"
 #include "ctl/secret.h"
 #include "ctl/session.h"
-#include "util/clock.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -16,10 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A migration of many messages takes its time; a server that is away is reported much sooner. */
-#define OPEN_SECONDS 3600
-
-/* One thread of each kind is what one command can use. */
+/* Requests under way; one command has a handful of them. */
 #define QUEUE_MAX 1024
 
 struct storage_host {
@@ -74,7 +70,7 @@ static int become_owner(const struct ctl *ctl, const char *path)
 
 /* -- opening ---------------------------------------------------------------------------------- */
 
-static void wait_for_results(struct password_pool *pool, int timeout_ms)
+static void wait_for_results(struct password_pool *pool)
 {
     struct pollfd entries[2] = {
         {.fd = dal_fd(), .events = POLLIN},
@@ -82,7 +78,7 @@ static void wait_for_results(struct password_pool *pool, int timeout_ms)
     };
 
     dal_flush();
-    if (poll(entries, ARRAY_SIZE(entries), timeout_ms) <= 0)
+    if (poll(entries, ARRAY_SIZE(entries), -1) <= 0)
         return;
     if (entries[0].revents)
         dal_dispatch();
@@ -90,21 +86,33 @@ static void wait_for_results(struct password_pool *pool, int timeout_ms)
         password_pool_dispatch(pool);
 }
 
-/* Until every thread is connected, or one says why it is not. */
+struct ping {
+    bool answered;
+    enum dal_outcome outcome;
+};
+
+static void pinged(void *userdata, enum dal_outcome outcome)
+{
+    *(struct ping *)userdata = (struct ping){.answered = true, .outcome = outcome};
+}
+
+/* A round trip, which every thread answers after its first attempt to connect; that may include
+ * the migration of many messages. */
 static int wait_until_up(const struct ctl *ctl)
 {
-    uint64_t deadline_us = clock_monotonic_us() + OPEN_SECONDS * USEC_PER_SEC;
+    struct ping ping = {0};
     struct dal_status status;
+    int error = dal_ping(pinged, &ping);
 
-    for (;;) {
-        dal_status(&status);
-        if (status.up)
-            return EXIT_OK;
-        if (status.trouble[0] || clock_monotonic_us() >= deadline_us)
-            return print_failure(ctl, EXIT_UNREACHABLE, "unavailable", "storage is away: %s",
-                                 status.trouble[0] ? status.trouble : "it does not answer");
-        wait_for_results(NULL, 1000);
-    }
+    if (error < 0)
+        return print_failure(ctl, EXIT_UNREACHABLE, "internal", "storage: %s", strerror(-error));
+    while (!ping.answered)
+        wait_for_results(NULL);
+    if (ping.outcome == DAL_OK)
+        return EXIT_OK;
+    dal_status(&status);
+    return print_failure(ctl, EXIT_UNREACHABLE, "unavailable", "storage is away: %s",
+                         status.trouble);
 }
 
 int storage_open(struct ctl *ctl, const struct dal_config *config)
@@ -214,7 +222,7 @@ int storage_host_request(struct storage_host *host, json_t *request, json_t **re
     host->answered = false;
     admin_handle(host->admin, request, answered, host);
     while (!host->answered)
-        wait_for_results(host->pool, -1);
+        wait_for_results(host->pool);
     if (!host->answer)
         return -ENOMEM;
     *ret_answer = host->answer;
