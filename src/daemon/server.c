@@ -42,7 +42,6 @@ struct server {
     struct password_pool *pool;
     struct loop_source pool_source;
     bool storage_open;
-    struct dal_status storage; /* as it was last logged */
     struct loop_source storage_source;
     struct pusher *pusher;
     struct outlet outlet;
@@ -99,22 +98,10 @@ static void pool_ready(void *userdata, uint32_t events)
     password_pool_dispatch(userdata);
 }
 
-/* The first connection is "back", too: the program starts without one. */
+/* The storage unit logs it. */
 static void storage_changed(void *userdata)
 {
     struct server *server = userdata;
-    struct dal_status now;
-    dal_status(&now);
-    if (now.up && !server->storage.up)
-        log_catalogued(LOG_NOTICE, MESSAGE_STORAGE_BACK, "storage: %s is up (%s)", now.driver,
-                       now.server);
-    else if (!now.up && strcmp(now.trouble, server->storage.trouble) != 0)
-        log_catalogued(LOG_ERR, MESSAGE_STORAGE_AWAY, "storage: %s is away: %s", now.driver,
-                       now.trouble);
-    if (now.up && !now.durable && (!server->storage.up || server->storage.durable))
-        log_catalogued(LOG_WARNING, MESSAGE_NOT_DURABLE, "storage: %s is not durable: %s",
-                       now.driver, now.trouble);
-    server->storage = now;
     if (server->bll != NULL)
         tell_status(server);
 }
