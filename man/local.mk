@@ -1,4 +1,6 @@
 # man: the manual pages.
 dist_man_MANS += \
 	man/multichat-protocol.7 \
-	man/multichatctl.8
+	man/multichatctl.8 \
+	man/multichatd.8 \
+	man/multichatd.conf.5
