@@ -319,8 +319,9 @@ static bool is_shortage(int error)
     return error == EADDRNOTAVAIL || error == EAGAIN || error == ENOBUFS || error == ENOMEM;
 }
 
-/* Begins to connect: 0, or -errno for what this host lacks. What connect() says at once about the
- * peer ends the push as if it had come later. */
+/* Begins to connect: 0, or -errno for what this host lacks, found out before the peer sees anything
+ * of the connection. What connect() says at once about the peer ends the push as if it had come
+ * later. */
 static int push_connect(struct push *push)
 {
     struct loop *loop = push->pusher->loop;
@@ -329,18 +330,18 @@ static int push_connect(struct push *push)
     push->fd = socket(push->to.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (push->fd < 0)
         return -errno;
-    int failure = connect(push->fd, (struct sockaddr *)&sa, len) < 0 ? errno : 0;
-    if (is_shortage(failure))
-        return -failure;
-    if (failure != 0 && failure != EINPROGRESS) {
-        end_with_error(push, -failure);
-        return 0;
-    }
     int error =
         loop_timer_set(loop, &push->timer, loop_now(loop) + push->pusher->limits.connect_us);
+    if (error == 0)
+        error = loop_add(loop, &push->source, push->fd, EPOLLOUT, on_ready, push);
     if (error < 0)
         return error;
-    return loop_add(loop, &push->source, push->fd, EPOLLOUT, on_ready, push);
+    if (connect(push->fd, (struct sockaddr *)&sa, len) == 0 || errno == EINPROGRESS)
+        return 0;
+    if (is_shortage(errno))
+        return -errno;
+    end_with_error(push, -errno);
+    return 0;
 }
 
 int pusher_push(struct pusher *pusher, const struct addr *to, struct bytes payload,

@@ -4,7 +4,8 @@ io_tests = \
 	tests/io/loop-test \
 	tests/io/udp-port-test \
 	tests/io/listener-test \
-	tests/io/connection-test
+	tests/io/connection-test \
+	tests/io/pusher-test
 check_PROGRAMS += $(io_tests)
 TESTS += $(io_tests)
 endif
@@ -31,3 +32,10 @@ tests_io_connection_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_connection_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 tests_io_connection_test_LDADD = $(IO_TEST_LIBS)
+
+tests_io_pusher_test_SOURCES = tests/io/pusher-test.c $(IO_TEST_SUPPORT)
+tests_io_pusher_test_CFLAGS = $(UNIT_CFLAGS)
+tests_io_pusher_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=socket -Wl,--wrap=connect -Wl,--wrap=send \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray
+tests_io_pusher_test_LDADD = $(IO_TEST_LIBS)
