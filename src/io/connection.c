@@ -18,7 +18,9 @@
  * All that follows from an event or an ended reply is done in settle(), at the end of the turn. The
  * descriptor is watched only for what is wanted of it, and not at all when nothing is: epoll
  * would report a peer that has hung up in every turn. A peer that has reset the connection may have
- * sent frames before that are not read yet; they are handled, only their answers go nowhere.
+ * sent frames before that are not read yet; they are handled, only their answers go nowhere. What
+ * is left without its ETX is a frame only if the stream ended in order: after a reset it may be
+ * half a message.
  *
  * Time is kept by one timer that is moved lazily: `deadline_us` is where it should be, and when it
  * fires too early it is set again.
@@ -58,6 +60,7 @@ struct connection {
     int fd;
     enum state state;
     bool end_of_input; /* the peer will send no more */
+    bool cut_off;      /* and the end did not come in order */
     bool deaf;         /* the peer will read no more */
     bool suspending;   /* is to be handed over, not closed, when it has ended */
     struct addr from;
@@ -375,7 +378,7 @@ static void take_frames(struct connection *connection)
         if (cut == FRAME_CUT_NONE) {
             if (!connection->end_of_input)
                 return;
-            if (stream.len == 0) {
+            if (stream.len == 0 || connection->cut_off) {
                 connection_finish(connection);
                 return;
             }
@@ -404,6 +407,8 @@ static void read_input(struct connection *connection)
     if (error == EAGAIN || error == EINTR || count > 0)
         return;
     connection->end_of_input = true;
+    /* A failed send() takes the error away, and what is read then looks like an end in order. */
+    connection->cut_off = error != 0 || connection->deaf;
     if (error != 0)
         stop_talking(connection);
 }

@@ -561,14 +561,18 @@ static void test_each_frame_gives_more_time(void **state)
 static void test_no_time_runs_while_an_answer_is_owed(void **state)
 {
     (void)state;
-    start(HOLD, OWED_MAX, SHORT_US);
+    uint64_t idle_us = 4 * SHORT_US;
+    start(HOLD, OWED_MAX, idle_us);
     say("a\003");
     TURN_UNTIL(loop, held_count == 1);
-    (void)count_turns(loop, 5 * SHORT_US);
+    (void)count_turns(loop, idle_us + idle_us / 2);
     assert_int_equal(refusals[CONNECTION_IDLE], 0);
+    uint64_t answered_at = clock_monotonic_us();
+    assert_int_equal(loop_turn(loop, 0), 0);
     answer_held(0, false);
     held_count = 0;
     peer_expect(loop, client, "0;idle.");
+    assert_true(clock_monotonic_us() - answered_at >= idle_us); /* it begins with the answer */
     peer_expect_end(loop, client);
     stop();
 }
@@ -625,6 +629,21 @@ static void test_frames_before_a_reset_are_handled(void **state)
     TURN_UNTIL(loop, closed == 1);
     assert_int_equal(frames, SENT);
     stop();
+}
+
+static void test_half_a_frame_before_a_reset_is_none(void **state)
+{
+    (void)state;
+    static const enum manner manners[] = {ECHO, HOLD};
+    for (size_t i = 0; i < ARRAY_SIZE(manners); i++) {
+        start(manners[i], OWED_MAX, LONG_US);
+        say("whole\003ha");
+        peer_reset(client);
+        client = -1;
+        TURN_UNTIL(loop, closed == 1);
+        assert_string_equal(seen, "whole|");
+        stop();
+    }
 }
 
 static void prepare_nothing(void)
@@ -801,6 +820,7 @@ int main(void)
         cmocka_unit_test(test_peer_that_never_reads_is_closed),
         cmocka_unit_test(test_peer_closes_while_an_answer_is_owed),
         cmocka_unit_test(test_frames_before_a_reset_are_handled),
+        cmocka_unit_test(test_half_a_frame_before_a_reset_is_none),
         cmocka_unit_test(test_reset_in_every_state),
         cmocka_unit_test(test_reset_while_an_answer_is_owed),
         cmocka_unit_test(test_connection_without_memory),

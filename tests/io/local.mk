@@ -33,9 +33,10 @@ tests_io_connection_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 tests_io_connection_test_LDADD = $(IO_TEST_LIBS)
 
+# Sockets, connecting, sending and the allocator fail when a test says so.
 tests_io_pusher_test_SOURCES = tests/io/pusher-test.c $(IO_TEST_SUPPORT)
 tests_io_pusher_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_pusher_test_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=socket -Wl,--wrap=connect -Wl,--wrap=send \
+	-Wl,--wrap=socket -Wl,--wrap=connect -Wl,--wrap=send -Wl,--wrap=ioctl \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray
 tests_io_pusher_test_LDADD = $(IO_TEST_LIBS)

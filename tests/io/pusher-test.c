@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,7 @@ static int connect_error_wanted; /* connect() fails with it */
 static bool connect_at_once;     /* connect() returns success at once */
 static bool connect_to_itself;   /* connect() happens to choose the peer's port for our end */
 static bool send_little;         /* a byte at a time, with EAGAIN between */
+static bool never_acknowledged;  /* SIOCOUTQ says that a byte is not acknowledged */
 static long allocations_left = -1;
 
 int __real_socket(int domain, int type, int protocol);
@@ -77,6 +80,16 @@ ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
         return __real_send(fd, data, 1, flags);
     errno = EAGAIN;
     return -1;
+}
+
+int __real_ioctl(int fd, unsigned long request, void *argument);
+int __wrap_ioctl(int fd, unsigned long request, void *argument);
+int __wrap_ioctl(int fd, unsigned long request, void *argument)
+{
+    int result = __real_ioctl(fd, request, argument);
+    if (never_acknowledged && request == SIOCOUTQ)
+        *(int *)argument = 1;
+    return result;
 }
 
 static bool allocation_fails(void)
@@ -122,7 +135,7 @@ static int setup(void **state)
     (void)state;
     result_count = 0;
     socket_error_wanted = connect_error_wanted = 0;
-    connect_at_once = connect_to_itself = send_little = false;
+    connect_at_once = connect_to_itself = send_little = never_acknowledged = false;
     metrics = (struct metrics){{0}};
     assert_int_equal(loop_new(&loop), 0);
     assert_int_equal(pusher_new(loop, &limits, &metrics, &pusher), 0);
@@ -385,6 +398,21 @@ static void test_peer_that_never_closes(void **state)
     close(peer);
 }
 
+/* Its end of stream is there and our own is never acknowledged: no delivery, and no spinning. */
+static void test_peer_that_never_acknowledges(void **state)
+{
+    (void)state;
+    never_acknowledged = true;
+    set_limits(LONG_US, 100 * USEC_PER_MSEC);
+    push(MESSAGE);
+    int peer = take_connection();
+    peer_expect(loop, peer, MESSAGE);
+    close(peer);
+    assert_true(count_turns(loop, 50 * USEC_PER_MSEC) <= QUIET_TURNS);
+    assert_int_equal(result_count, 0);
+    expect_result(PUSH_FAILED);
+}
+
 /* The kernel accepts for it; nobody reads. */
 static void test_peer_that_never_accepts(void **state)
 {
@@ -627,6 +655,7 @@ int main(void)
         TEST(test_peer_that_resets_before_it_reads),
         TEST(test_peer_that_never_stops_sending),
         TEST(test_peer_that_never_closes),
+        TEST(test_peer_that_never_acknowledges),
         TEST(test_peer_that_never_accepts),
         TEST(test_peer_whose_backlog_is_full),
         TEST(test_socket_connected_to_itself),
