@@ -1,1 +1,17 @@
-# bench
+# bench: multichat-bench, load generator and checker. May use util, proto and io.
+AM_CPPFLAGS += -I$(top_srcdir)
+bin_PROGRAMS += multichat-bench
+noinst_LIBRARIES += bench/libbench.a
+bench_libbench_a_SOURCES = \
+	bench/channel.c bench/channel.h \
+	bench/histogram.c bench/histogram.h \
+	bench/ledger.c bench/ledger.h \
+	bench/options.c bench/options.h \
+	bench/process.c bench/process.h \
+	bench/receivers.c bench/receivers.h \
+	bench/report.c bench/report.h \
+	bench/roster.c bench/roster.h \
+	bench/run.c bench/run.h
+BENCH_LIBS = bench/libbench.a $(IO_LIBS)
+multichat_bench_SOURCES = bench/main.c
+multichat_bench_LDADD = $(BENCH_LIBS)

@@ -26,6 +26,7 @@ include tests/config/local.mk
 include tests/admin/local.mk
 include tests/client/local.mk
 include tests/dialogue/local.mk
+include tests/bench/local.mk
 include tests/boot/local.mk
 include tests/tree/local.mk
 

@@ -1,0 +1,8 @@
+# tests/bench: the load generator's books; a checker has to find each kind of fault.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/bench/ledger-test
+TESTS += tests/bench/ledger-test
+tests_bench_ledger_test_SOURCES = tests/bench/ledger-test.c
+tests_bench_ledger_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bench_ledger_test_LDADD = $(BENCH_LIBS) $(CMOCKA_LIBS)
+endif
