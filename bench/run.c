@@ -101,6 +101,17 @@ static bool measure(const struct run *run, struct process_cost *ret)
     return run->options->pid > 0 && process_cost((pid_t)run->options->pid, ret) == 0;
 }
 
+static void report_progress(const struct run *run)
+{
+    const struct ledger_counts *counts = ledger_counts(run->ledger);
+
+    fprintf(stderr, "multichat-bench: %llu s: %llu acknowledged, %llu delivered, %llu owed\n",
+            (unsigned long long)((loop_now(run->loop) - run->write_us) / USEC_PER_SEC),
+            (unsigned long long)counts->acknowledged, (unsigned long long)counts->delivered,
+            (unsigned long long)ledger_owed(run->ledger));
+}
+
+/* Once a second. */
 static void sample(void *userdata)
 {
     struct run *run = userdata;
@@ -108,6 +119,7 @@ static void sample(void *userdata)
 
     if (measure(run, &cost) && cost.resident > run->result.resident_max)
         run->result.resident_max = cost.resident;
+    report_progress(run);
     if (loop_timer_set(run->loop, &run->sample, loop_now(run->loop) + SAMPLE_US) < 0)
         fail(run, -ENOMEM);
 }

@@ -25,6 +25,7 @@ include tests/io/local.mk
 include tests/config/local.mk
 include tests/admin/local.mk
 include tests/client/local.mk
+include tests/conservation/local.mk
 include tests/dialogue/local.mk
 include tests/bench/local.mk
 include tests/boot/local.mk

@@ -65,3 +65,17 @@ def either(engine, daemons):
     started = daemons(engine)
     started.add_users("alice", "bob", "carol")
     return started
+
+
+@pytest.fixture
+def programs(daemons):
+    """programs(daemon, userid): the real client as that user."""
+    made = []
+
+    def make(*arguments, **options):
+        made.append(multichat.Client(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()

@@ -309,6 +309,18 @@ class Daemon:
                 " ".join(arguments), result.returncode, result.stdout, result.stderr)
         return result
 
+    def control(self, requests):
+        """Many requests over one control connection, for which a program each would be slow."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(PATIENCE * 4)
+            connection.connect(self.settings["listen.control"])
+            with connection.makefile("rw", encoding="utf-8") as stream:
+                for request in requests:
+                    stream.write(json.dumps(request) + "\n")
+                    stream.flush()
+                    answer = json.loads(stream.readline())
+                    assert answer["ok"], (request, answer)
+
     def add_users(self, *users):
         """Each a userid, whose password is "pw-" and the userid, or (userid, password[, name])."""
         lines = []
@@ -531,3 +543,59 @@ def error_code(answer):
     verb, code, reason = answer.split(":", 2)
     assert verb == "err" and reason, answer
     return code
+
+
+class Client:
+    """The multichat program as one user, with files of its own and without a terminal."""
+
+    def __init__(self, daemon, userid, password=None):
+        self.daemon = daemon
+        self.userid = userid
+        self.directory = tempfile.mkdtemp(prefix="mcc", dir="/tmp")
+        self.secret = os.path.join(self.directory, "secret")
+        with open(self.secret, "w", encoding="utf-8") as secret:
+            secret.write(("pw-" + userid if password is None else password) + "\n")
+        os.chmod(self.secret, 0o600)
+        self.running = []
+
+    def _argv(self, *arguments):
+        (host, polls), (_, writes) = self.daemon.polls, self.daemon.writes
+        options = ["--user", self.userid, "--password-file", self.secret, "--server", host,
+                   "--poll-port", str(polls), "--write-port", str(writes), "--listen", host]
+        return [program("multichat"), *options, *arguments]
+
+    def _environment(self):
+        return dict(os.environ, HOME=self.directory, LC_ALL="C.UTF-8",
+                    XDG_CONFIG_HOME=os.path.join(self.directory, "config"),
+                    XDG_STATE_HOME=os.path.join(self.directory, "state"))
+
+    def begin(self, *arguments):
+        """Starts it; standard input and output are pipes of bytes."""
+        child = subprocess.Popen(self._argv(*arguments), stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 env=self._environment())
+        self.running.append(child)
+        return child
+
+    def run(self, *arguments, text=""):
+        """Runs it to its end: exit status, standard output, standard error."""
+        child = self.begin(*arguments)
+        out, err = child.communicate(text.encode("utf-8"), timeout=PATIENCE * 2)
+        assert not SANITIZER.search(err.decode("utf-8", "replace")), err.decode()
+        return child.returncode, out.decode("utf-8"), err.decode("utf-8")
+
+    def receive(self, count):
+        """`multichat recv`: so many messages as dictionaries."""
+        status, out, err = self.run("recv", "--count", str(count), "--timeout",
+                                    str(int(PATIENCE)), "--json")
+        assert status == 0, err
+        return [json.loads(line) for line in out.splitlines()]
+
+    def close(self):
+        for child in self.running:
+            if child.poll() is None:
+                child.kill()
+            child.wait(PATIENCE)
+            for pipe in (child.stdin, child.stdout, child.stderr):
+                pipe.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
