@@ -1,0 +1,235 @@
+"""multichat-bench against a server that is right, and against servers that are wrong in one thing
+each, which it has to find.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+
+import pytest
+
+from multichat import ETX, PATIENCE, program
+
+USERS = ["user%d" % number for number in range(10)]
+ROOMS = {"#a": USERS[:5], "#b": USERS[5:]}
+
+
+class Server:
+    """Version 1 in memory. `mangle(count, deliveries)` may change what is about to be delivered for
+    the message number `count`: a list of (receiver, payload)."""
+
+    def __init__(self, mangle=lambda count, deliveries: deliveries, answer=lambda count: b"ack"):
+        self.mangle, self.answer = mangle, answer
+        self.lock = threading.Lock()
+        self.ports, self.waiting, self.count = {}, {name: [] for name in USERS}, 0
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.tcp = socket.create_server(("127.0.0.1", 0))
+        self.open = True
+        self.threads = [threading.Thread(target=target, daemon=True)
+                        for target in (self._polls, self._accept)]
+        for thread in self.threads:
+            thread.start()
+
+    def _polls(self):
+        while self.open:
+            _, userid, _, port = self.udp.recv(512).decode().split(":")
+            with self.lock:
+                self.ports[userid] = int(port)
+                self._push(userid)
+
+    def _push(self, userid):
+        while userid in self.ports and self.waiting[userid]:
+            with socket.create_connection(("127.0.0.1", self.ports[userid])) as push:
+                push.sendall(self.waiting[userid].pop(0))
+                push.shutdown(socket.SHUT_WR)
+                push.recv(1)
+
+    def _accept(self):
+        while self.open:
+            connection, _ = self.tcp.accept()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        data = b""
+        with connection:
+            while chunk := connection.recv(65536):
+                data += chunk
+                while ETX in data:
+                    frame, data = data.split(ETX, 1)
+                    connection.sendall(self._write(frame.decode()) + ETX)
+
+    def _write(self, frame):
+        _, sender, _, to, text = frame.split(":", 4)
+        receivers = {"*": USERS, **ROOMS}.get(to, [to])
+        payload = "newmsg:1:%s:%s:%s" % (sender, sender, text)
+        deliveries = [(name, payload.encode()) for name in receivers if to == name or name != sender]
+        with self.lock:
+            answer = b"ack"
+            if "sign-on" not in text:
+                self.count += 1
+                deliveries = self.mangle(self.count, deliveries)
+                answer = self.answer(self.count)
+            for name, data in deliveries:
+                self.waiting[name].append(data)
+                self._push(name)
+            return answer
+
+    def close(self):
+        self.open = False
+        self.udp.sendto(b"poll:::1", self.udp.getsockname())
+        socket.create_connection(self.tcp.getsockname()).close()
+        for thread in self.threads:
+            thread.join(PATIENCE)
+        self.udp.close()
+        self.tcp.close()
+
+
+def bench(server, *arguments):
+    """Runs it; returns exit status and report."""
+    with tempfile.TemporaryDirectory() as directory:
+        users, rooms = os.path.join(directory, "users"), os.path.join(directory, "rooms")
+        with open(users, "w", encoding="ascii") as file:
+            file.write("// users\n\n" + "".join("%s:secret:Name %s\n" % (n, n) for n in USERS))
+        with open(rooms, "w", encoding="ascii") as file:
+            file.writelines("%s %s\n" % (room, " ".join(names)) for room, names in ROOMS.items())
+        result = subprocess.run(
+            [program("multichat-bench"), *arguments, "--users", users, "--rooms", rooms,
+             "--polls", "127.0.0.1:%d" % server.udp.getsockname()[1],
+             "--writes", "127.0.0.1:%d" % server.tcp.getsockname()[1],
+             "--poll-interval", "100", "--drain", "1", "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE * 4, check=False)
+    assert result.returncode in (0, 1), result.stderr.decode()
+    report = json.loads(result.stdout)
+    assert report["passed"] == (result.returncode == 0)
+    return report
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(**faults):
+        servers.append(Server(**faults))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+MODES = {"conserve": ["--writers", "5", "--rate", "0", "--count", "200"],
+         "one-to-one": ["--writers", "4", "--count", "200"],
+         "fan-out": ["--writers", "2", "--count", "50"],
+         "backlog": ["--writers", "3", "--count", "200"],
+         "push": ["--writers", "2", "--count", "200"],
+         "polls": ["--seconds", "1"]}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_right_server_passes(serve, mode):
+    report = bench(serve(), mode, *MODES[mode], "--pid", str(os.getpid()))
+    assert report["passed"], report
+    assert report["resident-after"] > 0
+    if mode == "polls":
+        assert report["polls"] >= 50 and report["cpu-per-poll"] >= 0
+    else:
+        assert report["acknowledged"] == report["sent"] == int(MODES[mode][-1])
+        assert report["delivered"] >= report["sent"]
+
+
+def lose(count, deliveries):
+    return deliveries[1:] if count == 50 else deliveries
+
+
+def repeat(count, deliveries):
+    return deliveries + deliveries[:1] if count == 50 else deliveries
+
+
+def stray(count, deliveries):
+    wrong = [name for name in USERS if name not in dict(deliveries)][-1]
+    return deliveries + [(wrong, deliveries[0][1])] if count == 50 else deliveries
+
+
+def damage(count, deliveries):
+    return [(n, d[:-1]) for n, d in deliveries] if count == 50 else deliveries
+
+
+class Swap:
+    """Holds one message back until the next one."""
+
+    def __init__(self):
+        self.held = []
+
+    def __call__(self, count, deliveries):
+        if count == 50:
+            self.held = deliveries
+            return []
+        deliveries, self.held = deliveries + self.held, []
+        return deliveries
+
+
+@pytest.mark.parametrize("mangle,figure", [
+    (lose, "lost"), (repeat, "repeated"), (stray, "unexpected"), (damage, "damaged")],
+    ids=lambda value: value if isinstance(value, str) else "")
+def test_fault_is_found(serve, mangle, figure):
+    report = bench(serve(mangle=mangle), "conserve", *MODES["conserve"])
+    assert report[figure] > 0
+    assert not report["passed"]
+
+
+def test_wrong_order_is_found(serve):
+    report = bench(serve(mangle=Swap()), "one-to-one", "--writers", "1", "--count", "100")
+    assert report["out-of-order"] == 1
+    assert not report["passed"]
+
+
+def test_repeats_can_be_tolerated(serve):
+    report = bench(serve(mangle=repeat), "conserve", *MODES["conserve"], "--tolerate-repeats")
+    assert report["repeated"] == 1
+    assert report["passed"]
+
+
+def test_refused_messages_are_not_owed(serve):
+    refuse = {"answer": lambda count: b"err:busy:later" if count % 2 else b"ack",
+              "mangle": lambda count, deliveries: [] if count % 2 else deliveries}
+    report = bench(serve(**refuse), "one-to-one", "--writers", "1", "--count", "100")
+    assert report["passed"] and report["refused"] == 50 == report["acknowledged"]
+
+
+def test_uncertain_messages_may_come_or_not(serve):
+    unsure = {"answer": lambda count: b"err:uncertain:?" if count % 2 else b"ack",
+              "mangle": lambda count, deliveries: [] if count % 4 == 1 else deliveries}
+    report = bench(serve(**unsure), "one-to-one", "--writers", "1", "--count", "100")
+    assert report["passed"] and report["unacknowledged"] == 50
+
+
+@pytest.mark.parametrize("arguments,words", [
+    ([], "mode"), (["nonsense"], "mode"), (["conserve"], "--users"),
+    (["conserve", "--users", "/dev/null", "--rate", "many"], "--rate"),
+    (["conserve", "--users", "/dev/null", "--size", "10"], "48 to 3800"),
+    (["conserve", "--users", "/dev/null", "--polls", "localhost"], "--polls"),
+    (["conserve", "--users", "/dev/null", "--seconds", "0"], "--count"),
+    (["conserve", "--users", "/dev/null", "--nonsense"], "nonsense"),
+    (["conserve", "--users", "/dev/null", "extra"], "nothing else")])
+def test_wrong_usage(arguments, words):
+    result = subprocess.run([program("multichat-bench"), *arguments], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, encoding="utf-8", check=False)
+    assert result.returncode == 2
+    assert words in result.stderr and result.stdout == ""
+
+
+@pytest.mark.parametrize("content,words", [("", "no users"), ("alice\n", ":1:"), (":x\n", ":1:"),
+                                           ("a:b\n\nalice:\n", ":3:"), ("a:b\n", "more than")])
+def test_wrong_users_file(tmp_path, content, words):
+    users = tmp_path / "users"
+    users.write_text(content)
+    result = subprocess.run([program("multichat-bench"), "polls", "--users", str(users)],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                            check=False)
+    assert result.returncode == 3
+    assert words in result.stderr
