@@ -4,6 +4,7 @@ bin_PROGRAMS += multichat-bench
 noinst_LIBRARIES += bench/libbench.a
 bench_libbench_a_SOURCES = \
 	bench/channel.c bench/channel.h \
+	bench/chooser.c bench/chooser.h \
 	bench/histogram.c bench/histogram.h \
 	bench/ledger.c bench/ledger.h \
 	bench/options.c bench/options.h \
@@ -11,7 +12,8 @@ bench_libbench_a_SOURCES = \
 	bench/receivers.c bench/receivers.h \
 	bench/report.c bench/report.h \
 	bench/roster.c bench/roster.h \
-	bench/run.c bench/run.h
+	bench/run.c bench/run.h \
+	bench/sign-on.c bench/sign-on.h
 BENCH_LIBS = bench/libbench.a $(IO_LIBS)
 multichat_bench_SOURCES = bench/main.c
 multichat_bench_LDADD = $(BENCH_LIBS)

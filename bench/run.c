@@ -8,7 +8,9 @@
 #include "bench/run.h"
 
 #include "bench/channel.h"
+#include "bench/chooser.h"
 #include "bench/receivers.h"
+#include "bench/sign-on.h"
 #include "util/clock.h"
 
 #include <assert.h>
@@ -21,9 +23,7 @@
 #define SAMPLE_US       USEC_PER_SEC
 #define SIGN_ON_US      (300 * USEC_PER_SEC)
 #define SIGN_ON_RETRY   (1 * USEC_PER_SEC)
-#define SIGN_ON_TEXT    "mcb1 sign-on"
-#define SIGN_ON_TAG     0x80000000u /* with the number of the user */
-#define QUIET_INTERVALS 3           /* polls of everyone after the last delivery that was due */
+#define QUIET_INTERVALS 3 /* polls of everyone after the last delivery that was due */
 
 enum phase {
     PHASE_SIGN_ON, /* everyone gets a message from himself, so that the server knows his device */
@@ -39,17 +39,9 @@ static const char *const phase_names[] = {
     [PHASE_DRAIN] = "draining",     [PHASE_QUIET] = "listening", [PHASE_END] = "done",
 };
 
-/* How far a user is with signing on. */
-struct sign_on {
-    bool waiting; /* for an answer */
-    bool stored;
-    bool done; /* it has come back to him */
-};
-
 struct writer {
     struct run *run;
     uint32_t user;
-    uint32_t round; /* number of his next receiver in PATTERN_ROUND */
     struct channel *channel;
 };
 
@@ -70,23 +62,13 @@ struct run {
     uint64_t reading_us;  /* from when deliveries were possible */
     uint64_t polls_before;
     uint64_t waiting; /* messages whose answer is still to come */
-    uint64_t random;
     uint32_t next_writer;
-    struct sign_on *sign_ons;
-    uint32_t signed_on, sign_on_next;
+    struct sign_on *sign_on;
+    struct chooser *chooser;
     uint64_t sign_on_retry_us;
     struct run_result result;
     int error;
 };
-
-static uint64_t random_below(struct run *run, uint64_t limit)
-{
-    /* xorshift64* */
-    run->random ^= run->random >> 12;
-    run->random ^= run->random << 25;
-    run->random ^= run->random >> 27;
-    return (run->random * 2685821657736338717ULL >> 16) % limit;
-}
 
 static void fail(struct run *run, int error)
 {
@@ -196,113 +178,40 @@ static void end(struct run *run)
 
 /* -- signing on ------------------------------------------------------------------------------- */
 
-static void sign_on_one(struct run *run, struct channel *channel, uint32_t user)
+static void sign_on_some(struct run *run, struct channel *channel)
 {
-    const struct roster_user *who = &run->roster->users[user];
-    struct v1_write write = {
-        .userid = bytes_of(who->userid),
-        .password = bytes_of(who->password),
-        .recipient = bytes_of(who->userid),
-        .text = bytes_of(SIGN_ON_TEXT),
-    };
-    int r = channel_send(channel, &write, SIGN_ON_TAG | user);
+    int r = sign_on_send(run->sign_on, channel);
 
     if (r < 0)
         fail(run, r);
-    else
-        run->sign_ons[user].waiting = true;
 }
 
-/* Sends the sign-on of the next users who are not there yet. */
-static void sign_on_some(struct run *run, struct channel *channel)
-{
-    uint32_t count = (uint32_t)run->roster->user_count;
-
-    while (run->sign_on_next < count && channel_ready(channel)) {
-        const struct sign_on *sign_on = &run->sign_ons[run->sign_on_next];
-        if (!sign_on->waiting && !sign_on->stored)
-            sign_on_one(run, channel, run->sign_on_next);
-        run->sign_on_next++;
-    }
-}
-
-/* Those who were refused, as busy perhaps, get another chance every second. */
 static void sign_on_tick(struct run *run)
 {
     uint64_t now = loop_now(run->loop);
 
     if (now >= run->sign_on_retry_us) {
-        run->sign_on_next = 0;
+        sign_on_again(run->sign_on);
         run->sign_on_retry_us = now + SIGN_ON_RETRY;
         for (uint32_t i = 0; i < run->writer_count; i++)
             sign_on_some(run, run->writers[i].channel);
     }
-    if (run->signed_on == run->roster->user_count || phase_age(run) > SIGN_ON_US) {
-        run->result.not_signed_on = run->roster->user_count - run->signed_on;
+    if (sign_on_missing(run->sign_on) == 0 || phase_age(run) > SIGN_ON_US) {
+        run->result.not_signed_on = sign_on_missing(run->sign_on);
         begin_writing(run);
     }
 }
 
-static void signed_on(struct run *run, uint32_t user)
-{
-    if (run->sign_ons[user].done)
-        return;
-    run->sign_ons[user].done = true;
-    run->signed_on++;
-}
-
 /* -- writing ---------------------------------------------------------------------------------- */
-
-static struct target choose_other(struct run *run, const struct writer *writer)
-{
-    uint64_t count = run->roster->user_count;
-    uint32_t index = (uint32_t)((writer->user + 1 + random_below(run, count - 1)) % count);
-
-    return (struct target){.kind = TARGET_USER, .index = index};
-}
-
-static struct target choose(struct run *run, struct writer *writer)
-{
-    const struct roster_user *who = &run->roster->users[writer->user];
-    uint32_t others = (uint32_t)run->roster->user_count - run->writer_count;
-
-    switch (run->options->mode->pattern) {
-    case PATTERN_MIXED:
-        if (who->room_count > 0 && random_below(run, 2) == 0)
-            return (struct target){.kind = TARGET_ROOM,
-                                   .index = who->rooms[random_below(run, who->room_count)]};
-        return choose_other(run, writer);
-    case PATTERN_PARTNERS:
-        return (struct target){.kind = TARGET_USER,
-                               .index = run->writer_count + writer->user % others};
-    case PATTERN_ROUND:
-        return (struct target){.kind = TARGET_USER,
-                               .index = run->writer_count + writer->round++ % others};
-    default:
-        return (struct target){.kind = TARGET_EVERYONE};
-    }
-}
-
-static const char *target_name(const struct run *run, struct target target)
-{
-    switch (target.kind) {
-    case TARGET_USER:
-        return run->roster->users[target.index].userid;
-    case TARGET_ROOM:
-        return run->roster->rooms[target.index].name;
-    default:
-        return "*";
-    }
-}
 
 static void write_one(struct run *run, struct writer *writer)
 {
     const struct roster_user *who = &run->roster->users[writer->user];
-    struct target target = choose(run, writer);
+    struct target target = chooser_next(run->chooser, writer->user);
     struct v1_write write = {
         .userid = bytes_of(who->userid),
         .password = bytes_of(who->password),
-        .recipient = bytes_of(target_name(run, target)),
+        .recipient = bytes_of(chooser_recipient(run->chooser, target)),
     };
     long number =
         ledger_enter(run->ledger, writer->user, target, clock_monotonic_us(), &write.text);
@@ -376,9 +285,8 @@ static void answered(void *userdata, uint32_t tag, enum channel_answer answer)
     struct writer *writer = userdata;
     struct run *run = writer->run;
 
-    if (tag & SIGN_ON_TAG) {
-        run->sign_ons[tag & ~SIGN_ON_TAG].waiting = false;
-        run->sign_ons[tag & ~SIGN_ON_TAG].stored = answer == CHANNEL_ACK;
+    if (sign_on_is_tag(tag)) {
+        sign_on_answered(run->sign_on, tag, answer == CHANNEL_ACK);
         return;
     }
     run->waiting--;
@@ -407,10 +315,8 @@ static void received(void *userdata, uint32_t user, struct bytes payload)
         ledger_damaged(run->ledger);
         return;
     }
-    if (bytes_is(push.text, SIGN_ON_TEXT)) {
-        signed_on(run, user);
+    if (sign_on_received(run->sign_on, user, push.text))
         return;
-    }
     r = ledger_deliver(run->ledger, user, push.userid, push.text, clock_monotonic_us());
     if (r < 0)
         fail(run, r);
@@ -474,7 +380,7 @@ static int make_writers(struct run *run)
         struct writer *writer = &run->writers[i];
         struct channel_handler handler = {
             .answered = answered, .ready = channel_free_again, .userdata = writer};
-        *writer = (struct writer){.run = run, .user = i, .round = i};
+        *writer = (struct writer){.run = run, .user = i};
         run->writer_count++;
         r = channel_new(run->loop, &options->writes, &options->listen, (unsigned)options->window,
                         &handler, &writer->channel);
@@ -493,10 +399,12 @@ static int make(struct run *run)
     };
     int r;
 
-    run->sign_ons = calloc(run->roster->user_count, sizeof(*run->sign_ons));
-    if (!run->sign_ons)
-        return -ENOMEM;
     r = loop_new(&run->loop);
+    if (r == 0)
+        r = sign_on_new(run->roster, &run->sign_on);
+    if (r == 0)
+        r = chooser_new(run->roster, options->mode->pattern, (uint32_t)options->writers,
+                        options->seed, &run->chooser);
     if (r == 0)
         r = ledger_new(run->roster, (uint32_t)options->writers, (uint32_t)options->size,
                        &run->ledger);
@@ -522,7 +430,6 @@ int run_new(const struct options *options, const struct roster *roster, struct r
         return -ENOMEM;
     run->options = options;
     run->roster = roster;
-    run->random = options->seed * 2654435761ULL + 88172645463325252ULL;
     loop_timer_init(&run->tick, tick, run);
     loop_timer_init(&run->sample, sample, run);
     r = make(run);
@@ -544,7 +451,8 @@ void run_free(struct run *run)
     receivers_free(run->receivers);
     loop_free(run->loop);
     ledger_free(run->ledger);
-    free(run->sign_ons);
+    sign_on_free(run->sign_on);
+    chooser_free(run->chooser);
     free(run->writers);
     free(run);
 }
