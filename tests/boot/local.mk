@@ -1,1 +1,3 @@
-# tests/boot: nothing yet
+# tests/boot: a real systemd with multichat installed in it.
+dist_check_SCRIPTS += tests/boot/boot.sh tests/boot/inside.sh
+TESTS += tests/boot/boot.sh
