@@ -1,3 +1,3 @@
 # tests/boot: a real systemd with multichat installed in it.
-dist_check_SCRIPTS += tests/boot/boot.sh tests/boot/inside.sh
-TESTS += tests/boot/boot.sh
+dist_check_SCRIPTS += tests/boot/boot-test.sh tests/boot/inside.sh
+TESTS += tests/boot/boot-test.sh

@@ -1,0 +1,78 @@
+"""The manual pages: mandoc has nothing to warn of, they refer to pages that are there, and the page
+of the wire names what the code has.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+import tree
+
+PAGES = [path for path in tree.all_files() if re.fullmatch(r"man/[^/]+\.[1-8]", path)]
+OURS = re.compile(r"\.Xr (multichat\S*) (\d)")
+
+
+def lint(path):
+    command = ["mandoc", "-Tlint", "-W", "warning", os.path.join(tree.TOP, path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(autouse=True, scope="module")
+def mandoc():
+    if not shutil.which("mandoc"):
+        pytest.skip("mandoc is missing (Debian: mandoc)")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_mandoc_has_nothing_to_warn_of(path):
+    assert lint(path) == ""
+
+
+def test_a_bad_page_would_be_found(tmp_path):
+    page = tmp_path / "bad.1"
+    page.write_text(".Dd November 21, 2026\n.Dt BAD 1\n.Os\n.Sh NAME\n.Nm bad\n.Foo\n")
+    assert lint(str(page)) != ""
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_references_lead_somewhere(path):
+    there = {os.path.basename(page) for page in PAGES}
+    named = {".".join(match) for match in OURS.findall(tree.read(path))}
+    assert named <= there, "not there: " + ", ".join(sorted(named - there))
+
+
+def protocol():
+    return tree.read("man/multichat-protocol.7")
+
+
+def test_the_protocol_page_has_every_error_code():
+    codes = re.findall(r'^    X\(\w+, "([a-z-]+)"', tree.read("src/proto/error.h"), re.MULTILINE)
+    assert len(codes) > 5
+    explained = re.findall(r"^\.It Cm ([a-z-]+)$", protocol(), re.MULTILINE)
+    assert [code for code in codes if code not in explained] == []
+
+
+def test_the_protocol_page_has_the_limits_of_the_code():
+    header = tree.read("src/proto/v1.h")
+    limits = dict(re.findall(r"^#define V1_(\w+)_MAX +(\d+)", header, re.MULTILINE))
+    for field, words in (("USERID", "userid Ta {}"), ("PASSWORD", "password Ta {}"),
+                         ("RECIPIENT", "userto Ta {}"), ("POLL", "at most {} bytes"),
+                         ("PUSH", "at most {} bytes")):
+        assert words.format(limits[field]) in re.sub(r"\s+", " ", protocol())
+
+
+def test_the_examples_are_what_their_bytes_say():
+    """Each example of the wire is followed by its bytes in hexadecimal."""
+    shown = re.findall(r"\.Bd -literal -offset indent\n(.*?)\.Ed", protocol(), re.DOTALL)
+    checked = 0
+    for text in re.findall(r"((?:poll|wrmsg|ack|newmsg|err)\S.*|ack<ETX>)\n\n((?:[0-9a-f]{2}[ \n])+)",
+                           "\n".join(shown)):
+        words, dump = text
+        words = re.sub(r"\\\[u([0-9A-F]{4})\]", lambda m: chr(int(m.group(1), 16)), words)
+        assert bytes.fromhex(dump) == words.replace("<ETX>", "\x03").encode()
+        checked += 1
+    assert checked == 6
