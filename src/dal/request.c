@@ -1,0 +1,135 @@
+/* Requests: memory, and the small look-ups that several kinds share.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "dal/request.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *request_new(const struct request_kind *kind, size_t size, size_t arguments, void *userdata)
+{
+    struct request *request = calloc(1, size + arguments);
+
+    if (request == NULL)
+        return NULL;
+    list_init(&request->link);
+    request->kind = kind;
+    request->spare = (char *)request + size;
+    request->userdata = userdata;
+    return request;
+}
+
+void request_free(struct request *request)
+{
+    if (request == NULL)
+        return;
+    if (request->kind->release != NULL)
+        request->kind->release(request);
+    free(request);
+}
+
+struct bytes request_keep(struct request *request, struct bytes bytes)
+{
+    struct bytes copy = {.data = request->spare, .len = bytes.len};
+
+    if (bytes.len > 0)
+        memcpy(request->spare, bytes.data, bytes.len);
+    request->spare[bytes.len] = '\0';
+    request->spare += request_space(bytes);
+    return copy;
+}
+
+int array_grow(void *array, size_t count, size_t size)
+{
+    void **pointer = array;
+    void *grown;
+
+    /* Full exactly when the count is a power of two (or nothing was allocated yet). */
+    if (count != 0 && (count & (count - 1)) != 0)
+        return 0;
+    grown = realloc(*pointer, (count == 0 ? 1 : 2 * count) * size);
+    if (grown == NULL)
+        return -ENOMEM;
+    *pointer = grown;
+    return 0;
+}
+
+void column_copy(char *to, size_t size, const struct sql_value *column)
+{
+    size_t len = column->text.len < size ? column->text.len : size - 1;
+
+    if (len > 0)
+        memcpy(to, column->text.data, len);
+    to[len] = '\0';
+}
+
+void user_from_row(const struct sql_value *row, struct user *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->id = row[0].number;
+    ret->inbox = row[1].number;
+    column_copy(ret->userid, sizeof(ret->userid), &row[2]);
+    column_copy(ret->name, sizeof(ret->name), &row[3]);
+    ret->created_ms = row[4].number;
+    ret->auth_epoch = (uint32_t)row[5].number;
+    ret->disabled = row[6].number != 0;
+}
+
+void conversation_from_row(const struct sql_value *row, struct conversation_record *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->id = row[0].number;
+    ret->kind = (enum conversation_kind)row[1].number;
+    column_copy(ret->name, sizeof(ret->name), &row[2]);
+    ret->end = row[3].number;
+}
+
+static int user_row(void *userdata, const struct sql_value *row)
+{
+    struct found_user *found = userdata;
+
+    user_from_row(row, &found->user);
+    found->password_hash = strndup(row[7].text.data, row[7].text.len);
+    if (found->password_hash == NULL)
+        return -ENOMEM;
+    found->found = true;
+    return 1;
+}
+
+enum sql_status find_user(struct sql_connection *connection, struct bytes userid,
+                          struct found_user *ret)
+{
+    struct sql_value values[] = {sql_bytes(userid)};
+
+    *ret = (struct found_user){.found = false};
+    return sql_run(connection, SQL_USER_BY_USERID, values, user_row, ret);
+}
+
+static int conversation_row(void *userdata, const struct sql_value *row)
+{
+    conversation_from_row(row, userdata);
+    return 1;
+}
+
+enum sql_status find_conversation(struct sql_connection *connection, struct bytes name,
+                                  struct conversation_record *ret)
+{
+    struct sql_value values[] = {sql_bytes(name)};
+
+    *ret = (struct conversation_record){.id = 0};
+    return sql_run(connection, SQL_CONVERSATION_BY_NAME, values, conversation_row, ret);
+}
+
+int row_exists(void *userdata, const struct sql_value *row)
+{
+    *(bool *)userdata = true;
+    return 1;
+}
+
+int row_number(void *userdata, const struct sql_value *row)
+{
+    *(uint64_t *)userdata = row[0].number;
+    return 1;
+}

@@ -1,0 +1,212 @@
+/* Every statement the storage unit runs, each for both engines. Where one text serves both it
+ * stands once.
+ *
+ * `?` stands for a parameter in both; a statement with many rows repeats its group, so the text is
+ * constant and can be prepared. The end of a conversation is MAX(seq), which both engines find by
+ * one step in the primary key (conversation, seq).
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "dal/statements.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#define X4(group)   group ", " group ", " group ", " group
+#define X16(group)  X4(X4(group))
+#define X64(group)  X4(X16(group))
+#define X256(group) X4(X64(group))
+
+#define END_OF(conversation)                                                                       \
+    "COALESCE((SELECT MAX(e.seq) FROM messages e WHERE e.conversation = " conversation "), 0)"
+
+#define USER_COLUMNS "u.id, u.inbox, u.userid, u.name, u.created_ms, u.auth_epoch, u.disabled"
+
+#define MESSAGE_INSERT(rows)                                                                       \
+    "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, userid, name, "    \
+    "ckey, text) VALUES " rows
+
+#define MESSAGE_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+#define CURSORS_STORE_SQLITE(rows)                                                                 \
+    "INSERT INTO cursors (device, conversation, seq) VALUES " rows                                 \
+    " ON CONFLICT (device, conversation) DO UPDATE SET seq = MAX(seq, excluded.seq)"
+
+#define CURSORS_STORE_MYSQL(rows)                                                                  \
+    "INSERT INTO cursors (device, conversation, seq) VALUES " rows                                 \
+    " ON DUPLICATE KEY UPDATE seq = GREATEST(seq, VALUES(seq))"
+
+#define KEY_TERM  "(sender = ? AND ckey = ?)"
+#define KEY_4     KEY_TERM " OR " KEY_TERM " OR " KEY_TERM " OR " KEY_TERM
+#define KEY_16    KEY_4 " OR " KEY_4 " OR " KEY_4 " OR " KEY_4
+#define IDS_16    "(" X16("?") ")"
+#define MY_SCHEMA "LEFT(CONCAT('multichat schema ', DATABASE()), 64)"
+
+#define SAME(statement_text)                                                                       \
+    {                                                                                              \
+        statement_text, statement_text                                                             \
+    }
+
+static const struct sql_statement statements[SQL_IDS] = {
+    /* In SQLite BEGIN IMMEDIATE is the lock. */
+    [SQL_SCHEMA_LOCK] = {"schema lock", "n", {NULL, "SELECT GET_LOCK(" MY_SCHEMA ", 5)"}},
+    [SQL_SCHEMA_UNLOCK] = {"schema unlock", "n", {NULL, "SELECT RELEASE_LOCK(" MY_SCHEMA ")"}},
+    [SQL_SCHEMA_EXISTS] = {"schema exists",
+                           "n",
+                           {"SELECT COUNT(*) FROM sqlite_master "
+                            "WHERE type = 'table' AND name = 'schema_version'",
+                            "SELECT COUNT(*) FROM information_schema.tables WHERE "
+                            "table_schema = DATABASE() AND table_name = 'schema_version'"}},
+    [SQL_SCHEMA_VERSION] = {"schema version", "n",
+                            SAME("SELECT COALESCE(MAX(version), 0) FROM schema_version")},
+    [SQL_SCHEMA_RECORD] = {"schema record", "",
+                           SAME("INSERT INTO schema_version (version, applied_ms) VALUES (?, ?)")},
+
+    [SQL_USER_BY_USERID] = {"user by userid", "nnttnnnt",
+                            SAME("SELECT " USER_COLUMNS
+                                 ", u.password_hash FROM users u WHERE u.userid = ?")},
+    [SQL_USER_BY_NAME_KEY] = {"user by name key", "n",
+                              SAME("SELECT u.id FROM users u WHERE u.name_key = ?")},
+    [SQL_USER_BY_ID] = {"user by id", "n", SAME("SELECT u.id FROM users u WHERE u.id = ?")},
+    [SQL_USER_INSERT] = {"user insert", "",
+                         SAME("INSERT INTO users (userid, name, name_key, password_hash, "
+                              "created_ms, inbox) VALUES (?, ?, ?, ?, ?, ?)")},
+    [SQL_USER_PASSWORD] = {"user password", "",
+                           SAME("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 "
+                                "WHERE userid = ?")},
+    [SQL_USER_DISABLE] = {"user disable", "",
+                          SAME("UPDATE users SET disabled = ? WHERE userid = ?")},
+    [SQL_USER_DELETE] = {"user delete", "", SAME("DELETE FROM users WHERE id = ?")},
+    [SQL_USER_LIST] = {"user list", "nnttnnn",
+                       SAME("SELECT " USER_COLUMNS
+                            " FROM users u WHERE u.userid > ? ORDER BY u.userid LIMIT ?")},
+
+    [SQL_CONVERSATION_BY_NAME] = {"conversation by name", "nntn",
+                                  SAME("SELECT c.id, c.kind, c.name, " END_OF(
+                                      "c.id") " FROM conversations c WHERE c.name = ?")},
+    [SQL_CONVERSATION_BY_ID] = {"conversation by id", "n",
+                                SAME("SELECT c.id FROM conversations c WHERE c.id = ?")},
+    [SQL_CONVERSATION_INSERT] = {"conversation insert", "",
+                                 SAME("INSERT INTO conversations (kind, name) VALUES (?, ?)")},
+    [SQL_CONVERSATION_DELETE] = {"conversation delete", "",
+                                 SAME("DELETE FROM conversations WHERE id = ?")},
+    [SQL_ROOM_LIST] = {"room list", "nntnn",
+                       SAME("SELECT c.id, c.kind, c.name, " END_OF(
+                           "c.id") ", (SELECT COUNT(*) FROM members b WHERE b.conversation = c.id) "
+                                   "FROM conversations c WHERE c.kind = 1 AND c.name > ? "
+                                   "ORDER BY c.name LIMIT ?")},
+
+    [SQL_MEMBER_FIND] = {"member find", "n",
+                         SAME("SELECT since FROM members WHERE conversation = ? AND user = ?")},
+    [SQL_MEMBER_INSERT] = {"member insert", "",
+                           SAME("INSERT INTO members (conversation, user, since) "
+                                "VALUES (?, ?, ?)")},
+    [SQL_MEMBER_DELETE] = {"member delete", "",
+                           SAME("DELETE FROM members WHERE conversation = ? AND user = ?")},
+    [SQL_MEMBER_LIST] = {"member list", "nnttnnn",
+                         SAME("SELECT " USER_COLUMNS
+                              " FROM members b JOIN users u ON u.id = b.user "
+                              "WHERE b.conversation = ? AND u.userid > ? "
+                              "ORDER BY u.userid LIMIT ?")},
+    [SQL_MEMBERSHIPS] = {"memberships", "nntnn",
+                         SAME("SELECT c.id, c.kind, c.name, " END_OF(
+                             "c.id") ", b.since FROM members b "
+                                     "JOIN conversations c ON c.id = b.conversation "
+                                     "WHERE b.user = ? ORDER BY c.id")},
+
+    [SQL_DEVICES_OF_USER] = {"devices of user", "ntn",
+                             SAME("SELECT id, name, seen_ms FROM devices WHERE user = ? "
+                                  "ORDER BY id")},
+    [SQL_DEVICE_BY_NAME] = {"device by name", "nn",
+                            SAME("SELECT id, seen_ms FROM devices WHERE user = ? AND name = ?")},
+    [SQL_DEVICE_BY_ID] = {"device by id", "n", SAME("SELECT user FROM devices WHERE id = ?")},
+    [SQL_DEVICE_INSERT] = {"device insert", "",
+                           SAME("INSERT INTO devices (user, name, seen_ms) VALUES (?, ?, ?)")},
+    [SQL_DEVICE_RENAME] = {"device rename", "",
+                           SAME("UPDATE devices SET name = ?, seen_ms = ? WHERE id = ?")},
+    [SQL_DEVICE_DELETE] = {"device delete", "", SAME("DELETE FROM devices WHERE id = ?")},
+
+    [SQL_CURSORS_OF_USER] = {"cursors of user", "nnn",
+                             SAME("SELECT k.device, k.conversation, k.seq FROM devices d "
+                                  "JOIN cursors k ON k.device = d.id WHERE d.user = ? "
+                                  "ORDER BY k.device, k.conversation")},
+    [SQL_CURSORS_STORE_1] = {"cursors store 1",
+                             "",
+                             {CURSORS_STORE_SQLITE("(?, ?, ?)"), CURSORS_STORE_MYSQL("(?, ?, ?)")}},
+    [SQL_CURSORS_STORE_4] = {"cursors store 4",
+                             "",
+                             {CURSORS_STORE_SQLITE(X4("(?, ?, ?)")),
+                              CURSORS_STORE_MYSQL(X4("(?, ?, ?)"))}},
+    [SQL_CURSORS_STORE_16] = {"cursors store 16",
+                              "",
+                              {CURSORS_STORE_SQLITE(X16("(?, ?, ?)")),
+                               CURSORS_STORE_MYSQL(X16("(?, ?, ?)"))}},
+    [SQL_CURSORS_STORE_64] = {"cursors store 64",
+                              "",
+                              {CURSORS_STORE_SQLITE(X64("(?, ?, ?)")),
+                               CURSORS_STORE_MYSQL(X64("(?, ?, ?)"))}},
+    [SQL_DEVICES_LOCK_PADDED] = {"devices lock",
+                                 "n",
+                                 {"SELECT id FROM devices WHERE id IN " IDS_16,
+                                  "SELECT id FROM devices WHERE id IN " IDS_16
+                                  " ORDER BY id FOR UPDATE"}},
+    [SQL_CONVERSATIONS_SHARE_PADDED] = {"conversations share",
+                                        "n",
+                                        {"SELECT id FROM conversations WHERE id IN " IDS_16,
+                                         "SELECT id FROM conversations WHERE id IN " IDS_16
+                                         " ORDER BY id LOCK IN SHARE MODE"}},
+
+    [SQL_MESSAGES_READ] = {"messages read", "nnnnntttt",
+                           SAME("SELECT seq, time_ms, sender, origin, context, userid, name, "
+                                "ckey, text FROM messages WHERE conversation = ? AND seq > ? "
+                                "ORDER BY seq LIMIT ?")},
+    [SQL_MESSAGES_INSERT_1] = {"messages insert 1", "", SAME(MESSAGE_INSERT(MESSAGE_ROW))},
+    [SQL_MESSAGES_INSERT_4] = {"messages insert 4", "", SAME(MESSAGE_INSERT(X4(MESSAGE_ROW)))},
+    [SQL_MESSAGES_INSERT_16] = {"messages insert 16", "", SAME(MESSAGE_INSERT(X16(MESSAGE_ROW)))},
+    [SQL_MESSAGES_INSERT_64] = {"messages insert 64", "", SAME(MESSAGE_INSERT(X64(MESSAGE_ROW)))},
+    [SQL_MESSAGES_INSERT_256] = {"messages insert 256", "",
+                                 SAME(MESSAGE_INSERT(X256(MESSAGE_ROW)))},
+    [SQL_ENDS_PADDED] = {"ends", "nnn",
+                         SAME("SELECT c.id, COALESCE(m.seq, 0), COALESCE(m.time_ms, 0) "
+                              "FROM conversations c LEFT JOIN messages m "
+                              "ON m.conversation = c.id AND m.seq = (SELECT MAX(e.seq) "
+                              "FROM messages e WHERE e.conversation = c.id) "
+                              "WHERE c.id IN " IDS_16)},
+    /* SQLite's write transaction has the whole database to itself. */
+    [SQL_ENDS_LOCK_PADDED] = {"ends lock",
+                              "n",
+                              {NULL, "SELECT id FROM conversations WHERE id IN " IDS_16
+                                     " ORDER BY id FOR UPDATE"}},
+    [SQL_KEYS_PADDED] = {"keys", "ntnnn",
+                         SAME("SELECT sender, ckey, conversation, seq, time_ms FROM messages "
+                              "WHERE " KEY_16)},
+
+    [SQL_CHECK_DENSE] = {"check dense", "tnnn",
+                         SAME("SELECT c.name, COUNT(*), MIN(m.seq), MAX(m.seq) FROM messages m "
+                              "JOIN conversations c ON c.id = m.conversation "
+                              "GROUP BY c.id, c.name HAVING COUNT(*) < MAX(m.seq) - MIN(m.seq) + 1 "
+                              "ORDER BY c.id LIMIT 100")},
+    [SQL_CHECK_CURSORS] = {"check cursors", "ttnn",
+                           SAME("SELECT d.name, c.name, k.seq, " END_OF(
+                               "k.conversation") " FROM cursors k JOIN devices d ON d.id = "
+                                                 "k.device JOIN conversations c "
+                                                 "ON c.id = k.conversation WHERE k.seq > " END_OF(
+                                                     "k.conversation") " LIMIT 100")},
+    [SQL_CHECK_MEMBERS] = {"check members", "ttnn",
+                           SAME("SELECT u.userid, c.name, b.since, " END_OF(
+                               "b.conversation") " FROM members b JOIN users u ON u.id = b.user "
+                                                 "JOIN conversations c ON c.id = b.conversation "
+                                                 "WHERE b.since > " END_OF(
+                                                     "b.conversation") " LIMIT 100")},
+    [SQL_CHECK_INBOXES] = {"check inboxes", "t",
+                           SAME("SELECT u.userid FROM users u LEFT JOIN conversations c "
+                                "ON c.id = u.inbox AND c.kind = 2 AND c.name = u.userid "
+                                "LEFT JOIN members b ON b.conversation = u.inbox "
+                                "AND b.user = u.id "
+                                "WHERE c.id IS NULL OR b.user IS NULL LIMIT 100")},
+};
+
+const struct sql_statement *sql_statement(enum sql_id id)
+{
+    assert(id < SQL_IDS && statements[id].name != NULL);
+    return &statements[id];
+}

@@ -1,0 +1,402 @@
+/* Users: adding, changing, deleting and listing them.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "dal/request.h"
+
+#include "util/clock.h"
+#include "util/utf8.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct user_request {
+    struct request request;
+    struct bytes userid, name, hash;
+    bool disabled;
+    uint64_t created_ms;
+    dal_user_fn added;
+    struct user user;     /* result */
+    const char *conflict; /* result */
+};
+
+static struct user_request *user_of(struct request *request)
+{
+    return CONTAINER_OF(request, struct user_request, request);
+}
+
+/* -- adding ------------------------------------------------------------------------------------ */
+
+/* The very user this request made before the commit was lost: nobody else's has its hash. */
+static bool is_own(const struct user_request *add, const struct found_user *found)
+{
+    return add->request.uncertain && found->user.created_ms == add->created_ms &&
+           bytes_is(add->name, found->user.name) && bytes_is(add->hash, found->password_hash);
+}
+
+/* Sets `conflict` if the userid or the display name is taken, and `user` and OK if it is its own
+ * doing; else the outcome stays what it was. */
+static enum sql_status look_for_user(struct sql_connection *connection, struct user_request *add,
+                                     struct bytes name_key)
+{
+    struct sql_value key[] = {sql_bytes(name_key)};
+    struct found_user found;
+    bool taken = false;
+    enum sql_status status = find_user(connection, add->userid, &found);
+
+    if (status == SQL_OK && found.found) {
+        add->user = found.user;
+        add->conflict = is_own(add, &found) ? NULL : "userid";
+    } else if (status == SQL_OK) {
+        status = sql_run(connection, SQL_USER_BY_NAME_KEY, key, row_exists, &taken);
+        if (taken)
+            add->conflict = "display name";
+    }
+    free(found.password_hash);
+    return status;
+}
+
+static enum sql_status add_membership(struct sql_connection *connection, uint64_t conversation,
+                                      uint64_t user, uint64_t since)
+{
+    struct sql_value values[] = {sql_number(conversation), sql_number(user), sql_number(since)};
+
+    return sql_run(connection, SQL_MEMBER_INSERT, values, NULL, NULL);
+}
+
+static enum sql_status insert_rows(struct sql_connection *connection, struct user_request *add,
+                                   struct bytes name_key)
+{
+    struct sql_value inbox[] = {sql_number(CONVERSATION_INBOX), sql_bytes(add->userid)};
+    struct sql_value user[] = {sql_bytes(add->userid),      sql_bytes(add->name),
+                               sql_bytes(name_key),         sql_bytes(add->hash),
+                               sql_number(add->created_ms), sql_number(0)};
+    struct conversation_record everyone;
+    enum sql_status status = sql_run(connection, SQL_CONVERSATION_INSERT, inbox, NULL, NULL);
+
+    if (status != SQL_OK)
+        return status;
+    add->user.inbox = connection->last_id;
+    user[5] = sql_number(add->user.inbox);
+    status = sql_run(connection, SQL_USER_INSERT, user, NULL, NULL);
+    if (status != SQL_OK)
+        return status;
+    add->user.id = connection->last_id;
+    status = add_membership(connection, add->user.inbox, add->user.id, 0);
+    if (status == SQL_OK)
+        status = find_conversation(connection, bytes_of("*"), &everyone);
+    if (status == SQL_OK && everyone.id != 0)
+        status = add_membership(connection, everyone.id, add->user.id, everyone.end);
+    return status;
+}
+
+static void fill_user(struct user_request *add)
+{
+    struct sql_value userid = sql_bytes(add->userid), name = sql_bytes(add->name);
+
+    column_copy(add->user.userid, sizeof(add->user.userid), &userid);
+    column_copy(add->user.name, sizeof(add->user.name), &name);
+    add->user.created_ms = add->created_ms;
+    add->user.auth_epoch = 1;
+}
+
+static enum sql_status add_execute(struct sql_connection *connection, struct request *request)
+{
+    struct user_request *add = user_of(request);
+    char *folded = NULL;
+    enum sql_status status;
+
+    add->user = (struct user){.id = 0};
+    add->conflict = NULL;
+    request->outcome = DAL_REFUSED;
+    switch (utf8_fold(add->name, &folded)) {
+    case 0:
+        break;
+    case -EILSEQ:
+        return SQL_OK;
+    default:
+        request->outcome = DAL_UNAVAILABLE;
+        return SQL_OK;
+    }
+    status = look_for_user(connection, add, bytes_of(folded));
+    if (status == SQL_OK && add->conflict == NULL) {
+        request->outcome = DAL_OK;
+        if (add->user.id == 0) {
+            status = insert_rows(connection, add, bytes_of(folded));
+            fill_user(add);
+        }
+    }
+    free(folded);
+    return status;
+}
+
+static void add_deliver(struct request *request)
+{
+    struct user_request *add = user_of(request);
+    bool ok = request->outcome == DAL_OK;
+
+    add->added(request->userdata, request->outcome, ok ? &add->user : NULL,
+               request->outcome == DAL_REFUSED ? add->conflict : NULL);
+}
+
+static void wipe_hash(struct request *request)
+{
+    struct user_request *user = user_of(request);
+
+    if (user->hash.len > 0)
+        explicit_bzero((char *)user->hash.data, user->hash.len);
+}
+
+static const struct request_kind kind_add = {
+    .name = "user add",
+    .side = REQUEST_WRITE,
+    .fenced = true,
+    .execute = add_execute,
+    .deliver = add_deliver,
+    .release = wipe_hash,
+};
+
+int dal_user_add(struct bytes userid, struct bytes name, const char *password_hash,
+                 dal_user_fn callback, void *userdata)
+{
+    struct bytes hash = bytes_of(password_hash);
+    struct user_request *add =
+        request_new(&kind_add, sizeof(*add),
+                    request_space(userid) + request_space(name) + request_space(hash), userdata);
+
+    if (add == NULL)
+        return -ENOMEM;
+    add->userid = request_keep(&add->request, userid);
+    add->name = request_keep(&add->request, name);
+    add->hash = request_keep(&add->request, hash);
+    add->created_ms = clock_real_ms();
+    add->added = callback;
+    return dal_submit(&add->request);
+}
+
+/* -- changing ---------------------------------------------------------------------------------- */
+
+static enum sql_status password_execute(struct sql_connection *connection, struct request *request)
+{
+    struct user_request *change = user_of(request);
+    struct sql_value values[] = {sql_bytes(change->hash), sql_bytes(change->userid)};
+    struct found_user found;
+    enum sql_status status = find_user(connection, change->userid, &found);
+    bool stored = status == SQL_OK && found.found && request->uncertain &&
+                  bytes_is(change->hash, found.password_hash);
+
+    free(found.password_hash);
+    if (status != SQL_OK)
+        return status;
+    request->outcome = found.found ? DAL_OK : DAL_MISSING;
+    if (!found.found || stored)
+        return SQL_OK;
+    return sql_run(connection, SQL_USER_PASSWORD, values, NULL, NULL);
+}
+
+static const struct request_kind kind_password = {
+    .name = "user password",
+    .side = REQUEST_WRITE,
+    .execute = password_execute,
+    .release = wipe_hash,
+};
+
+static struct user_request *change_new(const struct request_kind *kind, struct bytes userid,
+                                       size_t more, dal_done_fn callback, void *userdata)
+{
+    struct user_request *change =
+        request_new(kind, sizeof(*change), request_space(userid) + more, userdata);
+
+    if (change == NULL)
+        return NULL;
+    change->userid = request_keep(&change->request, userid);
+    change->request.done = callback;
+    return change;
+}
+
+int dal_user_set_password(struct bytes userid, const char *password_hash, dal_done_fn callback,
+                          void *userdata)
+{
+    struct bytes hash = bytes_of(password_hash);
+    struct user_request *change =
+        change_new(&kind_password, userid, request_space(hash), callback, userdata);
+
+    if (change == NULL)
+        return -ENOMEM;
+    change->hash = request_keep(&change->request, hash);
+    return dal_submit(&change->request);
+}
+
+static enum sql_status disabled_execute(struct sql_connection *connection, struct request *request)
+{
+    struct user_request *change = user_of(request);
+    struct sql_value values[] = {sql_number(change->disabled), sql_bytes(change->userid)};
+    enum sql_status status = sql_run(connection, SQL_USER_DISABLE, values, NULL, NULL);
+
+    request->outcome = connection->changes > 0 ? DAL_OK : DAL_MISSING;
+    return status;
+}
+
+static const struct request_kind kind_disabled = {
+    .name = "user disable",
+    .side = REQUEST_WRITE,
+    .execute = disabled_execute,
+};
+
+int dal_user_set_disabled(struct bytes userid, bool disabled, dal_done_fn callback, void *userdata)
+{
+    struct user_request *change = change_new(&kind_disabled, userid, 0, callback, userdata);
+
+    if (change == NULL)
+        return -ENOMEM;
+    change->disabled = disabled;
+    return dal_submit(&change->request);
+}
+
+/* The user first, for his row refers to the inbox; what refers to either goes with it. */
+static enum sql_status delete_execute(struct sql_connection *connection, struct request *request)
+{
+    struct user_request *change = user_of(request);
+    struct found_user found;
+    struct sql_value user[1], inbox[1];
+    enum sql_status status = find_user(connection, change->userid, &found);
+
+    free(found.password_hash);
+    if (status != SQL_OK)
+        return status;
+    request->outcome = found.found || request->uncertain ? DAL_OK : DAL_MISSING;
+    if (!found.found)
+        return SQL_OK;
+    user[0] = sql_number(found.user.id);
+    inbox[0] = sql_number(found.user.inbox);
+    status = sql_run(connection, SQL_USER_DELETE, user, NULL, NULL);
+    if (status == SQL_OK)
+        status = sql_run(connection, SQL_CONVERSATION_DELETE, inbox, NULL, NULL);
+    return status;
+}
+
+static const struct request_kind kind_delete = {
+    .name = "user delete",
+    .side = REQUEST_WRITE,
+    .fenced = true,
+    .execute = delete_execute,
+};
+
+int dal_user_delete(struct bytes userid, dal_done_fn callback, void *userdata)
+{
+    struct user_request *change = change_new(&kind_delete, userid, 0, callback, userdata);
+
+    return change == NULL ? -ENOMEM : dal_submit(&change->request);
+}
+
+/* -- listing ----------------------------------------------------------------------------------- */
+
+struct user_list {
+    struct request request;
+    struct bytes room; /* empty: all users */
+    struct bytes after;
+    unsigned max;
+    dal_users_fn callback;
+    struct user *users; /* result */
+    size_t count;
+};
+
+static struct user_list *list_of(struct request *request)
+{
+    return CONTAINER_OF(request, struct user_list, request);
+}
+
+static int list_row(void *userdata, const struct sql_value *row)
+{
+    struct user_list *list = userdata;
+
+    if (array_grow(&list->users, list->count, sizeof(*list->users)) < 0)
+        return -ENOMEM;
+    user_from_row(row, &list->users[list->count++]);
+    return 0;
+}
+
+static enum sql_status list_execute(struct sql_connection *connection, struct request *request)
+{
+    struct user_list *list = list_of(request);
+    struct sql_value values[] = {sql_bytes(list->after), sql_number(list->max)};
+
+    free(list->users);
+    list->users = NULL;
+    list->count = 0;
+    request->outcome = DAL_OK;
+    return sql_run(connection, SQL_USER_LIST, values, list_row, list);
+}
+
+static enum sql_status members_execute(struct sql_connection *connection, struct request *request)
+{
+    struct user_list *list = list_of(request);
+    struct conversation_record room;
+    struct sql_value values[] = {sql_number(0), sql_bytes(list->after), sql_number(list->max)};
+    enum sql_status status = find_conversation(connection, list->room, &room);
+
+    free(list->users);
+    list->users = NULL;
+    list->count = 0;
+    request->outcome = room.id == 0 ? DAL_MISSING : DAL_OK;
+    if (status != SQL_OK || room.id == 0)
+        return status;
+    values[0] = sql_number(room.id);
+    return sql_run(connection, SQL_MEMBER_LIST, values, list_row, list);
+}
+
+static void list_deliver(struct request *request)
+{
+    struct user_list *list = list_of(request);
+    bool ok = request->outcome == DAL_OK;
+
+    list->callback(request->userdata, request->outcome, ok ? list->users : NULL,
+                   ok ? list->count : 0);
+}
+
+static void list_release(struct request *request)
+{
+    free(list_of(request)->users);
+}
+
+static const struct request_kind kind_list = {
+    .name = "user list",
+    .side = REQUEST_READ,
+    .execute = list_execute,
+    .deliver = list_deliver,
+    .release = list_release,
+};
+
+static const struct request_kind kind_members = {
+    .name = "member list",
+    .side = REQUEST_READ,
+    .execute = members_execute,
+    .deliver = list_deliver,
+    .release = list_release,
+};
+
+static int submit_list(const struct request_kind *kind, struct bytes room, struct bytes after,
+                       unsigned max, dal_users_fn callback, void *userdata)
+{
+    struct user_list *list =
+        request_new(kind, sizeof(*list), request_space(room) + request_space(after), userdata);
+
+    if (list == NULL)
+        return -ENOMEM;
+    list->room = request_keep(&list->request, room);
+    list->after = request_keep(&list->request, after);
+    list->max = max;
+    list->callback = callback;
+    return dal_submit(&list->request);
+}
+
+int dal_user_list(struct bytes after, unsigned max, dal_users_fn callback, void *userdata)
+{
+    return submit_list(&kind_list, bytes_of(""), after, max, callback, userdata);
+}
+
+int dal_member_list(struct bytes room, struct bytes after, unsigned max, dal_users_fn callback,
+                    void *userdata)
+{
+    return submit_list(&kind_members, room, after, max, callback, userdata);
+}
