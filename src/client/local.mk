@@ -34,6 +34,6 @@ endif
 src_client_libclient_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS)
 CLIENT_LIBS = src/client/libclient.a $(CONFIG_LIBS) $(IO_LIBS) $(JANSSON_LIBS) $(READLINE_LIBS)
 
-bin_PROGRAMS += src/client/multichat
-src_client_multichat_SOURCES = src/client/main.c
-src_client_multichat_LDADD = $(CLIENT_LIBS)
+bin_PROGRAMS += multichat
+multichat_SOURCES = src/client/main.c
+multichat_LDADD = $(CLIENT_LIBS)
