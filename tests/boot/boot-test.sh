@@ -12,8 +12,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -eu
 
-srcdir=${MULTICHAT_SRCDIR:?}
-builddir=${MULTICHAT_BUILDDIR:?}
+srcdir=${MULTICHAT_SRCDIR:-$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)}
+builddir=${MULTICHAT_BUILDDIR:-$PWD}
 limit=300 # seconds until the booted system is given up
 
 skip() {
