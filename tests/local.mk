@@ -23,6 +23,7 @@ include tests/dal/local.mk
 include tests/bll/local.mk
 include tests/io/local.mk
 include tests/config/local.mk
+include tests/daemon/local.mk
 include tests/admin/local.mk
 include tests/client/local.mk
 include tests/conservation/local.mk
