@@ -23,13 +23,15 @@
 #include "util/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 
-#define TICK_US       (100 * USEC_PER_MSEC) /* between two calls of bll_tick() */
-#define STATUS_TICKS  10                    /* ticks between two looks at the status line */
-#define STOP_US       (3 * USEC_PER_SEC)    /* time to finish what is under way */
-#define STOP_CHECK_US (10 * USEC_PER_MSEC)
+#define FIRST_CONNECT_US (2 * USEC_PER_SEC)    /* that storage may take before it counts as away */
+#define TICK_US          (100 * USEC_PER_MSEC) /* between two calls of bll_tick() */
+#define STATUS_TICKS     10                    /* ticks between two looks at the status line */
+#define STOP_US          (3 * USEC_PER_SEC)    /* time to finish what is under way */
+#define STOP_CHECK_US    (10 * USEC_PER_MSEC)
 
 struct server {
     struct daemon_config config;
@@ -119,6 +121,22 @@ static int start_pool(struct server *server)
     return r;
 }
 
+/* Storage takes a moment to connect, or to find that it cannot; who came meanwhile would be refused
+ * for nothing. Nothing is served yet, so waiting is allowed here. */
+static void await_storage(void)
+{
+    uint64_t now = clock_monotonic_us(), end = now + FIRST_CONNECT_US;
+    struct pollfd fd = {.fd = dal_fd(), .events = POLLIN};
+    struct dal_status status;
+    dal_status(&status);
+    while (!status.up && status.trouble[0] == '\0' && now < end) {
+        if (poll(&fd, 1, (int)((end - now) / USEC_PER_MSEC) + 1) > 0)
+            dal_dispatch();
+        dal_status(&status);
+        now = clock_monotonic_us();
+    }
+}
+
 static int open_storage(struct server *server)
 {
     char *password = NULL, *error = NULL;
@@ -134,6 +152,7 @@ static int open_storage(struct server *server)
     daemon_config_free_secret(password);
     if (r < 0)
         return r;
+    await_storage();
     dal_on_state(storage_changed, server);
     return loop_add(server->loop, &server->storage_source, dal_fd(), EPOLLIN, storage_ready, NULL);
 }
