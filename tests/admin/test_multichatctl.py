@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: GPL-3.0-or-later
 """
+import contextlib
 import json
 import os
 import pty
@@ -274,7 +275,7 @@ def test_prompt_twice_different(alone):
     assert alone.userids() == []
 
 
-@pytest.mark.parametrize("typed", [b"\n", b"\x04"])
+@pytest.mark.parametrize("typed", [b"\n", b"\x04"], ids=["newline", "end-of-file"])
 def test_prompt_empty(alone, typed):
     code, output = on_terminal(alone, "user", "add", "alice", answers=[typed])
     assert code == USAGE and "empty" in output
@@ -287,7 +288,8 @@ def test_prompt_interrupted(alone):
 
 
 @pytest.mark.parametrize("content, words", [
-    (b"", "empty"), (b"\nsecond", "empty"), (b"a\0b\n", "NUL"), (b"x" * 129, "longer")])
+    (b"", "empty"), (b"\nsecond", "empty"), (b"a\0b\n", "NUL"), (b"x" * 129, "longer")],
+    ids=["nothing", "empty-line", "nul", "too-long"])
 def test_password_files_that_are_wrong(alone, content, words):
     path = alone.file("pw", content)
     answer = alone.json("user", "add", "alice", "--password-file", path, code=USAGE)
@@ -433,6 +435,7 @@ class Impostor:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen()
+        self.listener.settimeout(PATIENCE)
 
     def serve(self, site, answer, *arguments):
         with subprocess.Popen(
@@ -441,13 +444,15 @@ class Impostor:
             connection, _ = self.listener.accept()
             with connection:
                 request = json.loads(connection.makefile("rb").readline())
-                connection.sendall(answer)
+                with contextlib.suppress(BrokenPipeError):  # it may have heard enough
+                    connection.sendall(answer)
             return process.wait(PATIENCE), json.loads(process.stdout.read()), request
 
 
 @pytest.mark.parametrize("answer", [
     b"", b'{"ok":', b"no json\n", b"[]\n", b'{"ok":1}\n', b"\n", b"\xff\n", b'{"ok":false}\n',
-    b"x" * 600000 + b"\n"])
+    b"x" * 600000 + b"\n"], ids=["nothing", "cut", "words", "array", "odd", "empty", "no-utf8",
+                                "no-code", "endless"])
 def test_strange_daemons(alone, answer):
     code, told, request = Impostor(alone.control).serve(alone, answer, "user", "list")
     assert code == UNREACHABLE and told["ok"] is False
