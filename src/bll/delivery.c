@@ -318,9 +318,11 @@ static enum started push_current(struct bll *bll, struct device *device)
     return STARTED;
 }
 
+/* True for what the device itself said to many; what somebody writes to himself he wants to get. */
 static bool is_own(const struct device *device, const struct message *message)
 {
-    return message->origin != 0 && message->origin == device->id;
+    return message->origin != 0 && message->origin == device->id &&
+           message->conversation != device->account->inbox;
 }
 
 /* A ready device gets its next push, or its next page, or turns out to have nothing. */

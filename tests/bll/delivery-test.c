@@ -201,6 +201,8 @@ static void a_note_to_oneself_arrives(void **state)
     assert_string_equal(send_text(fixture, "alice", "alice", "remember"), "ack");
     present(fixture, "alice", 10001);
     expect_delivery(fixture, 10001, "remember");
+    assert_string_equal(send_text(fixture, "alice", "alice", "remember, from here"), "ack");
+    expect_delivery(fixture, 10001, "remember, from here");
 }
 
 static void a_room_reaches_its_members(void **state)
