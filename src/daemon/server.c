@@ -44,6 +44,7 @@ struct server {
     struct password_pool *pool;
     struct loop_source pool_source;
     bool storage_open;
+    bool storage_tried; /* every thread has connected, or found that it cannot */
     struct loop_source storage_source;
     struct pusher *pusher;
     struct outlet outlet;
@@ -121,19 +122,23 @@ static int start_pool(struct server *server)
     return r;
 }
 
+static void answered(void *userdata, enum dal_outcome outcome)
+{
+    *(bool *)userdata = true;
+}
+
 /* Storage takes a moment to connect, or to find that it cannot; who came meanwhile would be refused
  * for nothing. Nothing is served yet, so waiting is allowed here. */
-static void await_storage(void)
+static void await_storage(struct server *server)
 {
     uint64_t now = clock_monotonic_us(), end = now + FIRST_CONNECT_US;
     struct pollfd fd = {.fd = dal_fd(), .events = POLLIN};
-    struct dal_status status;
-    dal_status(&status);
-    while (!status.up && status.trouble[0] == '\0' && now < end) {
+    bool *done = &server->storage_tried;
+    if (dal_ping(answered, done) < 0)
+        return;
+    for (; !*done && now < end; now = clock_monotonic_us()) {
         if (poll(&fd, 1, (int)((end - now) / USEC_PER_MSEC) + 1) > 0)
             dal_dispatch();
-        dal_status(&status);
-        now = clock_monotonic_us();
     }
 }
 
@@ -152,7 +157,7 @@ static int open_storage(struct server *server)
     daemon_config_free_secret(password);
     if (r < 0)
         return r;
-    await_storage();
+    await_storage(server);
     dal_on_state(storage_changed, server);
     return loop_add(server->loop, &server->storage_source, dal_fd(), EPOLLIN, storage_ready, NULL);
 }
