@@ -8,6 +8,7 @@ src_dal_libdal_a_SOURCES = \
 	src/dal/dal.c src/dal/dal.h src/dal/dal-private.h \
 	src/dal/devices.c \
 	src/dal/driver.h \
+	src/dal/log-ids.h \
 	src/dal/messages.c \
 	src/dal/provision.c \
 	src/dal/request.c src/dal/request.h \

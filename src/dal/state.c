@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dal/dal-private.h"
+#include "dal/log-ids.h"
 
 #include "util/log.h"
 
@@ -33,10 +34,12 @@ static void log_move(struct dal *dal, bool up, const char *fault)
 {
     if (fault != NULL && !dal->outage) {
         dal->outage = true;
-        log_warning("storage (%s) is unavailable: %s", dal->driver->name, fault);
+        log_catalogued(LOG_WARNING, MESSAGE_STORAGE_AWAY, "storage (%s) is unavailable: %s",
+                       dal->driver->name, fault);
     } else if (up && fault == NULL && dal->outage) {
         dal->outage = false;
-        log_notice("storage (%s) is available again", dal->server);
+        log_catalogued(LOG_NOTICE, MESSAGE_STORAGE_BACK, "storage (%s) is available again",
+                       dal->server);
     } else if (up && fault == NULL && !dal->was_up) {
         log_info("storage is open: %s, schema version %d", dal->server, dal->schema.now);
     }

@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dal/dal-private.h"
+#include "dal/log-ids.h"
 
 #include "util/clock.h"
 #include "util/log.h"
@@ -151,7 +152,8 @@ static void set_up(struct storage_thread *thread, const struct schema_versions *
     pthread_mutex_unlock(&dal->lock);
     thread->connected_before = true;
     if (warn)
-        log_warning("storage is not durable: %s", connection->caution);
+        log_catalogued(LOG_WARNING, MESSAGE_NOT_DURABLE, "storage is not durable: %s",
+                       connection->caution);
 }
 
 static void failed_to_connect(struct storage_thread *thread, const char *reason)
