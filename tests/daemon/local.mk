@@ -5,3 +5,11 @@ daemon_tests = \
 	tests/daemon/test_sockets.py
 TESTS += $(daemon_tests)
 EXTRA_DIST += $(daemon_tests)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/daemon/control-peer-test
+TESTS += tests/daemon/control-peer-test
+tests_daemon_control_peer_test_SOURCES = tests/daemon/control-peer-test.c
+tests_daemon_control_peer_test_CFLAGS = $(UNIT_CFLAGS)
+tests_daemon_control_peer_test_LDADD = src/daemon/libdaemon.a $(CMOCKA_LIBS)
+endif
