@@ -21,6 +21,12 @@ static const char *const levels[] = {"err", "warning", "notice", "info", "debug"
 static const char *const drivers[] = {"sqlite", "mysql", NULL};
 static const char *const port_orders[] = {"auto", "host", "network", NULL};
 
+#if HAVE_SQLITE
+#define DEFAULT_DRIVER "sqlite"
+#else
+#define DEFAULT_DRIVER "mysql"
+#endif
+
 #define FIELD(member) .offset = offsetof(struct daemon_config, member)
 
 static const struct config_key keys[] = {
@@ -36,7 +42,7 @@ static const struct config_key keys[] = {
     {"listen.ready_file", CONFIG_PATH, FIELD(listen.ready_file), .fallback = "",
      .help = "file that is written with the bound addresses once ready"},
 
-    {"storage.driver", CONFIG_CHOICE, FIELD(storage.driver), .fallback = "sqlite",
+    {"storage.driver", CONFIG_CHOICE, FIELD(storage.driver), .fallback = DEFAULT_DRIVER,
      .choices = drivers, .help = "which database"},
     {"storage.readers", CONFIG_NUMBER, FIELD(storage.readers), .fallback = "2", .min = 1, .max = 64,
      .unit = "threads", .help = "threads that read"},

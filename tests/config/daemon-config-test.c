@@ -56,7 +56,7 @@ static void test_defaults(void **state)
     struct daemon_config config;
     load("", &config);
     assert_int_equal(daemon_config_priority(&config), LOG_INFO);
-    assert_string_equal(daemon_config_driver(&config), "sqlite");
+    assert_string_equal(daemon_config_driver(&config), HAVE_SQLITE ? "sqlite" : "mysql");
     assert_int_equal(config.limits.idle, 60 * 1000000);
     assert_int_equal(config.limits.recent, 16 * 1024 * 1024);
     assert_int_equal(config.presence.retry, 1000 * 1000);

@@ -95,7 +95,10 @@ def test_manual_page_has(path):
     assert path in TABLE, "the page has a key that the table does not know"
     assert path in PAGE, "the page lacks it"
     default, when = TABLE[path]
-    assert PAGE[path] == (default.replace(statedir(), PAGE_STATEDIR), when)
+    default = default.replace(statedir(), PAGE_STATEDIR)
+    if path == "storage.driver" and default == '"mysql"':
+        default = '"sqlite"'  # the page says that a build without SQLite has another one
+    assert PAGE[path] == (default, when)
 
 
 def test_many_keys_are_seen():
