@@ -50,6 +50,12 @@ static void add_status(void *userdata, json_t *into)
 
 /* -- set-up ----------------------------------------------------------------------------------- */
 
+static void pinged(void *userdata, enum dal_outcome outcome)
+{
+    *(bool *)userdata = true;
+}
+
+/* Opens storage and waits until its threads have connected or found that they cannot. */
 static void open_storage(const char *path)
 {
     struct dal_config config = {.driver = "sqlite",
@@ -63,6 +69,13 @@ static void open_storage(const char *path)
 
     if (result < 0)
         fail_msg("dal_open: %s", error ? error : "?");
+    bool answered = false;
+    assert_int_equal(dal_ping(pinged, &answered), 0);
+    while (!answered) {
+        struct pollfd entry = {.fd = dal_fd(), .events = POLLIN};
+        assert_true(poll(&entry, 1, 30000) > 0);
+        dal_dispatch();
+    }
 }
 
 static int setup_with(void **state, unsigned queue_max, const char *path)

@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import tempfile
@@ -96,8 +97,22 @@ class DaemonSite(Site):
         super().close()
 
 
+def drivers():
+    """The storage drivers that the program was built with."""
+    told = subprocess.run([program("multichatctl"), "--config", "/dev/null", "db", "init",
+                           "--driver", "?"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          encoding="utf-8", timeout=PATIENCE, check=False)
+    return [name for name in ("sqlite", "mysql") if name in told.stderr.split("allowed", 1)[1]]
+
+
+needs_mysql = pytest.mark.skipif("mysql" not in drivers(), reason="built without MySQL")
+pytestmark = pytest.mark.skipif("sqlite" not in drivers(), reason="built without SQLite")
+
+
 @pytest.fixture(scope="session")
 def mariadb():
+    if "mysql" not in drivers():
+        pytest.skip("built without MySQL")
     server = MariaDB()
     yield server
     server.close()
@@ -229,6 +244,37 @@ def test_migrate(site):
     assert "already" in site.run("db", "migrate").stdout
 
 
+def test_check_finds_a_gap(alone):
+    alone.add("alice")
+    with contextlib.closing(sqlite3.connect(alone.database)) as database, database:
+        database.executemany(
+            "INSERT INTO messages VALUES (1, ?, 0, 1, 0, 0, 'alice', 'alice', ?, 'x')",
+            [(1, "a"), (3, "b")])
+    answer = alone.json("db", "check", code=REFUSED)
+    assert answer["ok"] is True and answer["sound"] is False and answer["omitted"] == 0
+    assert len(answer["findings"]) == 1
+    told = alone.run("db", "check", code=REFUSED).stdout
+    assert told.splitlines() == answer["findings"] + ["the database is not sound"]
+
+
+def test_migrate_where_the_daemon_does_not(alone):
+    alone.write_config(storage__migrate=False)
+    refused = alone.json("user", "list", code=UNREACHABLE)
+    assert refused["code"] == "unavailable" and "multichatctl db migrate" in refused["error"]
+    answer = alone.json("db", "migrate")
+    assert answer["schema_before"] == 0 and answer["schema_version"] > 0
+    assert alone.userids() == []
+
+
+def test_a_newer_schema_is_left_alone(alone):
+    alone.run("db", "init")
+    with contextlib.closing(sqlite3.connect(alone.database)) as database, database:
+        database.execute("INSERT INTO schema_version VALUES (999, 0)")
+    for arguments in (["user", "list"], ["db", "migrate"], ["db", "init"]):
+        answer = alone.json(*arguments, code=UNREACHABLE)
+        assert answer["code"] == "unavailable" and "999" in answer["error"]
+
+
 # -- passwords
 
 
@@ -329,7 +375,7 @@ def test_password_sources_that_are_wrong(alone):
     (["status", "--json=1"], ["--json takes no value"]),
     (["status", "--socket"], ["--socket needs a value: PATH"]),
     (["status", "--json", "--json"], ["--json is given twice"]),
-    (["db", "init", "--driver", "oracle"], ["--driver oracle", "sqlite"]),
+    (["db", "init", "--driver", "oracle"], ["--driver oracle", "allowed"]),
     (["db", "init", "--driver", "sqlite", "--user", "x"], ["no option but --driver"]),
 ])
 def test_usage(alone, arguments, words):
@@ -419,6 +465,7 @@ def test_storage_is_no_database(alone):
     assert answer["code"] == "unavailable" and answer["error"]
 
 
+@needs_mysql
 def test_storage_away_mariadb():
     site = Site({"storage.driver": "mysql", "storage.mysql.socket": "/nonexistent/socket"})
     try:
@@ -570,6 +617,7 @@ def test_init_sqlite(alone):
     assert alone.database in told and "needs no change" in told
 
 
+@needs_mysql
 def test_init_sqlite_in_the_place_of_mysql(alone):
     alone.write_config(storage__driver="mysql")
     answer = alone.json("db", "init", "--driver", "sqlite")
@@ -636,6 +684,7 @@ def test_init_mariadb_hostile_names(alone, mariadb):
         assert line in after.splitlines()
 
 
+@needs_mysql
 def test_init_mariadb_without_server(alone):
     secret = os.path.join(alone.directory, "password")
     answer = alone.json("db", "init", "--driver", "mysql", "--socket", "/nonexistent/socket",
