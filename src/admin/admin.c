@@ -44,6 +44,7 @@ const char *admin_code_name(enum admin_code code)
     return names[code];
 }
 
+PRINTF_LIKE(2, 0)
 static json_t *refusal_va(enum admin_code code, const char *format, va_list arguments)
 {
     char *text = NULL;

@@ -165,7 +165,7 @@ static json_t *ask_line(struct host *host, const char *line)
 }
 
 /* As ask_line(), for lines written with ' in the place of ". */
-static json_t *ask(struct host *host, const char *format, ...)
+PRINTF_LIKE(2, 3) static json_t *ask(struct host *host, const char *format, ...)
 {
     char line[4096];
     va_list arguments;
