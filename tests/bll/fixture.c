@@ -125,6 +125,22 @@ static void note_verified(void *userdata, int verified)
     *(bool *)userdata = true;
 }
 
+static void note_up(void *userdata, enum dal_outcome outcome)
+{
+    *(int *)userdata = outcome == DAL_OK ? 1 : 0;
+}
+
+void await_storage(struct fixture *fixture)
+{
+    int up = 0;
+
+    while (up != 1) {
+        up = -1;
+        assert_int_equal(dal_ping(note_up, &up), 0);
+        WAIT_FOR(fixture, up >= 0);
+    }
+}
+
 /* A round through the pool and one through storage, until a round has changed nothing. */
 void settle(struct fixture *fixture)
 {
@@ -233,6 +249,7 @@ int fixture_setup(void **state)
     fixture->now_us = 1000 * USEC_PER_SEC;
     configure(fixture);
     logic_up(fixture);
+    await_storage(fixture);
     fixture_add_user(fixture, "alice");
     fixture_add_user(fixture, "bob");
     fixture_add_user(fixture, "carol");
@@ -266,6 +283,7 @@ void fixture_restart(struct fixture *fixture, bool clean)
     }
     logic_down(fixture);
     logic_up(fixture);
+    await_storage(fixture);
 }
 
 /* -- what comes in ---------------------------------------------------------------------------- */

@@ -74,6 +74,9 @@ const char *send_text(struct fixture *fixture, const char *userid, const char *t
     } while (0)
 void fixture_step(struct fixture *fixture, const char *awaited);
 
+/* Every storage thread has its connection. */
+void await_storage(struct fixture *fixture);
+
 /* Everything storage and the pool had to say has been said, and nothing is pushed because of it
  * that is not on fixture->pushes. */
 void settle(struct fixture *fixture);
