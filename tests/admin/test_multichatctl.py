@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -400,10 +401,14 @@ def test_help(alone):
     assert alone.run("--version").stdout.startswith("multichatctl ")
 
 
-def test_manual_names_all(alone):
+def read_manual():
     path = os.path.join(os.environ.get("MULTICHAT_SRCDIR", "."), "man", "multichatctl.8")
     with open(path, encoding="utf-8") as stream:
-        manual = stream.read()
+        return stream.read()
+
+
+def test_manual_names_all(alone):
+    manual = read_manual()
     everything = alone.run("--help").stdout
     for line in everything.split("Commands:")[1].split("Options:")[0].splitlines():
         words = [word for word in line.split()[:2] if word.islower()]
@@ -708,7 +713,12 @@ def test_daemon_status():
     try:
         answer = site.json("status")
         assert answer["storage"]["driver"] == "sqlite" and answer["storage"]["up"] is True
-        assert len([k for k, v in answer.items() if isinstance(v, dict)]) > 1
+        manual = read_manual()
+        for section, values in answer.items():
+            for key in values if isinstance(values, dict) else ():
+                assert re.search(r"^\.(It )?(Li|Pf).*(?<![\w-])%s(?![\w-])" % re.escape(key), manual,
+                                 re.MULTILINE), (section, key)
+        assert set(answer) == {"ok", "storage", "daemon", "presence", "connections", "counters"}
         told = site.run("status")
         assert "storage\n" in told.stdout and "sqlite" in told.stdout
         assert told.stderr == ""
