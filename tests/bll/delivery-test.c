@@ -43,13 +43,13 @@ static void what_waits_is_delivered_at_a_poll_in_order_one_at_a_time(void **stat
     struct fixture *fixture = *state;
 
     for (int i = 0; i < 100; i++) { /* several pages */
-        char text[16];
+        char text[24];
         snprintf(text, sizeof(text), "line %d", i);
         assert_string_equal(send_text(fixture, i % 2 ? "alice" : "carol", "bob", text), "ack");
     }
     present(fixture, "bob", 10002);
     for (int i = 0; i < 100; i++) {
-        char text[16];
+        char text[24];
         snprintf(text, sizeof(text), "line %d", i);
         WAIT_FOR(fixture, fixture->push_count > 0);
         assert_int_equal(fixture->push_count, 1);

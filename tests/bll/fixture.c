@@ -31,7 +31,8 @@ static void outlet_reply(void *userdata, void *reply, struct bytes answer, bool 
     kept->ended = true;
     kept->close = close;
     assert_true(answer.len < sizeof(kept->text));
-    memcpy(kept->text, answer.data, answer.len);
+    if (answer.len > 0)
+        memcpy(kept->text, answer.data, answer.len);
     kept->text[answer.len] = '\0';
     if (answer.len > 0) {
         assert_int_equal(kept->text[answer.len - 1], '\003');
