@@ -218,6 +218,8 @@ static int account_fill(struct bll *bll, struct account *account, const struct d
     account->id = stored->user.id;
     account->inbox = stored->user.inbox;
     account->disabled = stored->user.disabled;
+    if (account->disabled || !same_password)
+        presence_end(bll, account); /* who polled with what no longer holds */
     return first ? devices_restore(bll, account, stored) : 0;
 }
 

@@ -97,6 +97,13 @@ void delivery_consider(struct bll *bll, struct device *device)
 
 /* -- what comes next -------------------------------------------------------------------------- */
 
+/* True if the message is the next one of the device's page. */
+static bool is_of_page(const struct device *device, const struct message *message)
+{
+    return device->backlog_next < device->backlog_count &&
+           device->backlog[device->backlog_next] == message;
+}
+
 /* The message the device needs next of its subscription number `index`, or NULL if it is not in
  * memory. Borrowed. */
 static struct message *next_of(const struct device *device, unsigned index)
@@ -113,26 +120,30 @@ static struct message *next_of(const struct device *device, unsigned index)
     return conversation_recent(conversation, seq);
 }
 
-/* Takes the oldest of the messages that wait, so that conversations mix as they were written. If
- * one of them is not in memory, `*ret_missing` is its subscription: it has to be read first. */
+/* Takes the oldest of the messages that wait and are at hand. If a conversation has to be read
+ * first, `*ret_missing` is its subscription, and nothing is taken; those that have to be read take
+ * turns. There is one page at a time, so another is read only when nothing of it is left: two
+ * conversations would drive each other's page out for ever. */
 static struct message *choose(const struct device *device, int *ret_missing)
 {
     struct message *oldest = NULL;
+    bool page_in_use = false;
+    int missing = -1;
 
-    *ret_missing = -1;
     for (unsigned i = 0; i < device->account->subscription_count; i++) {
-        struct message *message;
-        if (!is_behind(device, i))
-            continue;
-        message = next_of(device, i);
+        struct message *message = is_behind(device, i) ? next_of(device, i) : NULL;
         if (!message) {
-            *ret_missing = (int)i;
-            return NULL;
+            if (is_behind(device, i) &&
+                (missing < 0 || ((unsigned)missing <= device->paged && i > device->paged)))
+                missing = (int)i;
+            continue;
         }
+        page_in_use = page_in_use || is_of_page(device, message);
         if (!oldest || message->time_ms < oldest->time_ms)
             oldest = message;
     }
-    return oldest;
+    *ret_missing = page_in_use ? -1 : missing;
+    return *ret_missing >= 0 ? NULL : oldest;
 }
 
 static void rest(struct bll *bll, struct device *device)
@@ -145,8 +156,7 @@ static void rest(struct bll *bll, struct device *device)
 /* `message` of the device's page has been dealt with. */
 static void page_advance(struct device *device, const struct message *message)
 {
-    if (device->backlog_next >= device->backlog_count ||
-        device->backlog[device->backlog_next] != message)
+    if (!is_of_page(device, message))
         return;
     message_unref(device->backlog[device->backlog_next++]);
     if (device->backlog_next == device->backlog_count)
@@ -218,6 +228,7 @@ static void read_page(struct bll *bll, struct device *device, unsigned index)
         if (dal_messages_read(conversation, device->cursors[index].acked, PAGE_MESSAGES, PAGE_BYTES,
                               page_read, reading) == 0) {
             account_pin(device->account);
+            device->paged = index;
             device_move(bll, device, DEVICE_READING);
             return;
         }

@@ -102,6 +102,7 @@ struct device {
     struct cursor *cursors;   /* parallel to account->subscriptions */
     struct message **backlog; /* page read from storage, one conversation's */
     unsigned backlog_next, backlog_count;
+    unsigned paged;             /* the subscription it was read for */
     struct message *current;    /* being pushed */
     size_t offset, next_offset; /* of the part being pushed and the one after it */
     uint64_t id;                /* 0 while MAKING */
@@ -213,6 +214,8 @@ MUST_USE int device_restore(struct bll *bll, struct account *account,
 /* The device a message from `from` was sent with: the account's only one at that address, or NULL
  * where that cannot be told. */
 const struct device *presence_origin(const struct account *account, const struct addr *from);
+/* None of its devices is present any more, until it polls again. */
+void presence_end(struct bll *bll, struct account *account);
 void presence_sweep(struct bll *bll, uint64_t now);
 /* Frees it; it must not be pushing, reading or being made. */
 void device_free(struct bll *bll, struct device *device);

@@ -345,6 +345,16 @@ void presence_poll(struct bll *bll, struct account *account, const struct addr *
     delivery_consider(bll, device);
 }
 
+void presence_end(struct bll *bll, struct account *account)
+{
+    LIST_FOREACH (link, &account->devices) {
+        struct device *device = LIST_ENTRY(link, struct device, by_account);
+        leave(bll, device);
+        if (device->state == DEVICE_READY || device->state == DEVICE_RESTING)
+            device_move(bll, device, DEVICE_QUIET);
+    }
+}
+
 void presence_sweep(struct bll *bll, uint64_t now)
 {
     for (int i = 0; i < SWEEP_BATCH && !list_empty(&bll->present); i++) {

@@ -405,6 +405,37 @@ static void without_tails_in_memory_everything_comes_from_storage(void **state)
     expect_no_push(fixture);
 }
 
+/* A page that is read for one must not drive out the page of another for ever. */
+static void conversations_that_wait_in_storage_take_turns(void **state)
+{
+    static const char *const recipients[] = {"bob", "#tea", "*"};
+    struct fixture *fixture = *state;
+    int next[ARRAY_SIZE(recipients)] = {0};
+
+    fixture->config.tail_max = 0;
+    assert_int_equal(bll_reconfigure(fixture->bll, &fixture->config), 0);
+    fixture_add_room(fixture, "#tea");
+    fixture_join(fixture, "#tea", "alice");
+    fixture_join(fixture, "#tea", "bob");
+    for (int i = 0; i < 70; i++) { /* several pages each */
+        for (int to = 0; to < (int)ARRAY_SIZE(recipients); to++) {
+            char text[32];
+            snprintf(text, sizeof(text), "%d %d", to, i);
+            assert_string_equal(send_text(fixture, "alice", recipients[to], text), "ack");
+        }
+    }
+    present(fixture, "bob", 10002);
+    for (int i = 0; i < 70 * (int)ARRAY_SIZE(recipients); i++) {
+        int to, number;
+        WAIT_FOR(fixture, fixture->push_count > 0);
+        assert_int_equal(
+            sscanf(strrchr(fixture->pushes[0].payload, ':') + 1, "%d %d", &to, &number), 2);
+        assert_int_equal(number, next[to]++);
+        end_push(fixture, BLL_PUSH_DELIVERED);
+    }
+    expect_no_push(fixture);
+}
+
 static void storage_that_is_away_refuses_writes_and_comes_back(void **state)
 {
     struct fixture *fixture = *state;
@@ -471,6 +502,7 @@ int main(void)
         CASE(more_devices_than_allowed_are_not_served),
         CASE(pushes_over_the_limit_wait_for_their_turn),
         CASE(without_tails_in_memory_everything_comes_from_storage),
+        CASE(conversations_that_wait_in_storage_take_turns),
         CASE(storage_that_is_away_refuses_writes_and_comes_back),
         CASE(a_quiesced_unit_starts_nothing),
     };

@@ -204,6 +204,11 @@ static void a_changed_password_holds_at_once(void **state)
     WAIT_FOR(fixture, before.ended && after.ended);
     assert_memory_equal(before.text, "err:denied:", 11);
     assert_string_equal(after.text, "ack");
+    /* Who polled with the old one gets nothing more. */
+    assert_string_equal(send_text(fixture, "bob", "alice", "secret"), "ack");
+    expect_no_push(fixture);
+    poll_from(fixture, "alice", "new", "127.0.0.1:40000", 10005);
+    expect_delivery(fixture, 10005, "secret");
 }
 
 static void disabling_and_enabling_hold_at_once(void **state)
