@@ -114,7 +114,7 @@ def run(options, database):
     """One run; returns the report and a list of what was wrong."""
     kills = options.kill_daemon or (options.kill_database and database is not None)
     storage = database.new_storage() if database else None
-    daemon = multichat.Daemon(storage, **{k.replace(".", "__"): v for k, v in SETTINGS.items()})
+    daemon = multichat.Daemon(storage, multichat.FRUGAL, **{k.replace(".", "__"): v for k, v in SETTINGS.items()})
     load = None
     try:
         daemon.start()

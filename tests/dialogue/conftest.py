@@ -27,8 +27,8 @@ def daemons():
     """daemons(storage, key__of__config=value …): starts one."""
     started = []
 
-    def start(storage=None, **settings):
-        daemon = multichat.Daemon(storage, **settings)
+    def start(storage=None, environment=None, **settings):
+        daemon = multichat.Daemon(storage, environment, **settings)
         started.append(daemon)
         return daemon.start()
 

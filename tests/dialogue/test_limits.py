@@ -4,7 +4,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 """
 import socket
 
-from multichat import ETX, PATIENCE, error_code, read_answers, wait_until
+from multichat import ETX, FRUGAL, PATIENCE, error_code, read_answers, wait_until
 
 
 def is_served(connection):
@@ -107,8 +107,10 @@ def test_open_writers_block_nobody(either, clients):
     assert bob.texts()[10:] == ["half of it"] * 100
 
 
-def test_writer_that_reads_no_answers(daemon, clients):
+def test_writer_that_reads_no_answers(daemons, clients):
     """Its answers may wait up to a limit; then it is not read any more, or closed."""
+    daemon = daemons(environment=FRUGAL)
+    daemon.add_users("alice", "bob")
     alice, bob = clients(daemon, "alice"), clients(daemon, "bob")
     with alice.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -124,7 +126,9 @@ def test_writer_that_reads_no_answers(daemon, clients):
         assert daemon.process.resident() < memory + (16 << 20)
 
 
-def test_memory_is_flat_under_garbage(daemon, clients):
+def test_memory_is_flat_under_garbage(daemons, clients):
+    daemon = daemons(environment=FRUGAL)
+    daemon.add_users("alice", "bob")
     alice, bob = clients(daemon, "alice"), clients(daemon, "bob")
 
     def flood(count):
