@@ -5,6 +5,7 @@ io_tests = \
 	tests/io/udp-port-test \
 	tests/io/listener-test \
 	tests/io/connection-test \
+	tests/io/suspend-test \
 	tests/io/pusher-test
 check_PROGRAMS += $(io_tests)
 TESTS += $(io_tests)
@@ -32,6 +33,10 @@ tests_io_connection_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_connection_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 tests_io_connection_test_LDADD = $(IO_TEST_LIBS)
+
+tests_io_suspend_test_SOURCES = tests/io/suspend-test.c $(IO_TEST_SUPPORT)
+tests_io_suspend_test_CFLAGS = $(UNIT_CFLAGS)
+tests_io_suspend_test_LDADD = $(IO_TEST_LIBS)
 
 # Sockets, connecting, sending and the allocator fail when a test says so.
 tests_io_pusher_test_SOURCES = tests/io/pusher-test.c $(IO_TEST_SUPPORT)
