@@ -1,6 +1,7 @@
 # tests/daemon: the daemon as a service: its sockets, its signals, its control socket.
 daemon_tests = \
 	tests/daemon/test_control.py \
+	tests/daemon/test_descriptor_store.py \
 	tests/daemon/test_service.py \
 	tests/daemon/test_sockets.py
 TESTS += $(daemon_tests)

@@ -58,20 +58,25 @@ def wait_until(condition, what, changed=None, patience=PATIENCE):
 
 
 class Process:
-    """A program that tells through NOTIFY_SOCKET when it is ready; its standard error is kept."""
+    """A program that tells through NOTIFY_SOCKET when it is ready; its standard error is kept.
 
-    def __init__(self, argv, directory, environment=None):
+    Descriptors it gives to the store of its service manager are in `stored`, (name, descriptors)
+    each. They are closed when it has ended, unless the test has taken them out."""
+
+    def __init__(self, argv, directory, environment=None, pass_fds=()):
         self.argv = argv
         self.changed = threading.Condition()
         self.log = []
         self.notices = []
+        self.stored = []
         self.directory = tempfile.mkdtemp(prefix="n", dir=directory)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = os.path.join(self.directory, "notify")
         self.notify.bind(path)
         env = dict(os.environ, NOTIFY_SOCKET=path, **(environment or {}))
         self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, env=env)
+                                      stderr=subprocess.STDOUT, env=env,
+                                      pass_fds=pass_fds)
         self.pid = self.child.pid
         self.readers = [threading.Thread(target=self._read_log, daemon=True),
                         threading.Thread(target=self._read_notices, daemon=True)]
@@ -86,11 +91,14 @@ class Process:
 
     def _read_notices(self):
         while True:
-            datagram = self.notify.recv(65536)
+            datagram, descriptors, _, _ = socket.recv_fds(self.notify, 65536, 16)
             if datagram == b"END-OF-TEST":
                 return
+            lines = datagram.decode("utf-8", "replace").splitlines()
             with self.changed:
-                self.notices.extend(datagram.decode("utf-8", "replace").splitlines())
+                self.notices.extend(lines)
+                if descriptors:
+                    self.stored.append((lines[-1], descriptors))
                 self.changed.notify_all()
 
     def text(self):
@@ -116,7 +124,7 @@ class Process:
             lambda: next((n for n in self.notices[start:] if re.search(pattern, n)), None),
             "notice %r among %r" % (pattern, self.notices), self.changed)
 
-    def end(self, signo, patience=PATIENCE):
+    def end(self, signo, patience=PATIENCE, keep_stored=False):
         """Sends the signal, waits for the end, returns the exit status as Popen has it."""
         if self.child.poll() is None:
             self.child.send_signal(signo)
@@ -128,6 +136,8 @@ class Process:
             self._collect()
             raise AssertionError("%s did not end:\n%s" % (self.argv[0], self.text())) from None
         self._collect()
+        if not keep_stored:
+            self.close_stored()
         return status
 
     def _collect(self):
@@ -138,6 +148,17 @@ class Process:
             self.readers[1].join(PATIENCE)
         self.notify.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def take_stored(self):
+        """What is in the store; the test's to close."""
+        with self.changed:
+            stored, self.stored = self.stored, []
+        return stored
+
+    def close_stored(self):
+        for _, descriptors in self.take_stored():
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     def resident(self):
         """Resident memory in bytes."""
