@@ -103,7 +103,7 @@ static enum sql_status account_execute(struct sql_connection *connection, struct
     enum sql_status status, ended;
 
     account_release(request);
-    status = connection->driver->begin(connection);
+    status = connection->driver->begin(connection, false);
     if (status != SQL_OK)
         return status;
     status = read_account(connection, find);

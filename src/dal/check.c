@@ -106,7 +106,7 @@ static enum sql_status check_execute(struct sql_connection *connection, struct r
     enum sql_status status = driver->check(connection, engine_finding, check);
 
     if (status == SQL_OK)
-        status = driver->begin(connection);
+        status = driver->begin(connection, false);
     for (size_t i = 0; i < ARRAY_SIZE(steps) && status == SQL_OK; i++)
         status = sql_run(connection, steps[i].id, NULL, steps[i].row, check);
     if (status == SQL_OK)

@@ -21,7 +21,6 @@
 struct sqlite_connection {
     struct sql_connection base;
     sqlite3 *db;
-    enum sql_role role;
     sqlite3_stmt *prepared[SQL_IDS];
 };
 
@@ -152,7 +151,6 @@ static enum sql_status sqlite_open(const struct dal_config *config, enum sql_rol
         return SQL_FAILED;
     }
     connection->base.driver = &driver_sqlite;
-    connection->role = role;
     snprintf(connection->base.server, sizeof(connection->base.server), "SQLite %s",
              sqlite3_libversion());
     create_private(path);
@@ -287,11 +285,11 @@ static enum sql_status sqlite_run(struct sql_connection *base, enum sql_id id,
 
 /* -- transactions ------------------------------------------------------------------------------ */
 
-/* A writer takes the lock at once: to find out later that another process was faster would mean to
- * begin again. */
-static enum sql_status sqlite_begin(struct sql_connection *base)
+/* What writes takes the lock at once: to find out later that another process was faster would mean
+ * to begin again. */
+static enum sql_status sqlite_begin(struct sql_connection *base, bool writes)
 {
-    return sqlite_script(base, sqlite_of(base)->role == SQL_WRITER ? "BEGIN IMMEDIATE" : "BEGIN");
+    return sqlite_script(base, writes ? "BEGIN IMMEDIATE" : "BEGIN");
 }
 
 /* After an error other than BUSY the transaction may have ended either way. If it is still open it

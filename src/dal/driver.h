@@ -81,7 +81,8 @@ struct sql_driver {
     /* A round trip: SQL_OK or SQL_LOST. */
     enum sql_status (*ping)(struct sql_connection *connection);
 
-    enum sql_status (*begin)(struct sql_connection *connection);
+    /* `writes`: it will. */
+    enum sql_status (*begin)(struct sql_connection *connection, bool writes);
     enum sql_status (*commit)(struct sql_connection *connection);
     enum sql_status (*rollback)(struct sql_connection *connection);
 

@@ -49,7 +49,7 @@ static int run(MYSQL *server, const char *what, const char *text, bool secret, c
     return say(ret_error, -EACCES, what, secret ? number : mysql_error(server));
 }
 
-static int run_with_password(MYSQL *server, const char *what, const char *format, const char *user,
+static int run_with_password(MYSQL *server, const char *what, const char *verb, const char *user,
                              const char *password, char **ret_error)
 {
     size_t len = strlen(password);
@@ -58,7 +58,7 @@ static int run_with_password(MYSQL *server, const char *what, const char *format
 
     if (quoted != NULL) {
         mysql_real_escape_string(server, quoted, password, (unsigned long)len);
-        if (asprintf(&text, format, user, quoted) >= 0) {
+        if (asprintf(&text, "%s '%s'@'localhost' IDENTIFIED BY '%s'", verb, user, quoted) >= 0) {
             error = run(server, what, text, true, ret_error);
             explicit_bzero(text, strlen(text));
             free(text);
@@ -95,13 +95,11 @@ static int make_all(MYSQL *server, const struct dal_provision *provision, char *
     error = run(server, "making the database", text, false, ret_error);
     if (error < 0)
         return error;
-    error = run_with_password(server, "making the user",
-                              "CREATE USER IF NOT EXISTS '%s'@'localhost' IDENTIFIED BY '%s'",
+    error = run_with_password(server, "making the user", "CREATE USER IF NOT EXISTS",
                               provision->user, provision->password, ret_error);
     if (error < 0)
         return error;
-    error = run_with_password(server, "setting the user's password",
-                              "ALTER USER '%s'@'localhost' IDENTIFIED BY '%s'", provision->user,
+    error = run_with_password(server, "setting the user's password", "ALTER USER", provision->user,
                               provision->password, ret_error);
     if (error < 0)
         return error;

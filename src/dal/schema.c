@@ -57,7 +57,7 @@ static enum sql_status migrate_locked(struct sql_connection *connection,
 {
     const struct sql_driver *driver = connection->driver;
     const struct migration *migration = migrations_of(driver->dialect);
-    enum sql_status status = driver->begin(connection);
+    enum sql_status status = driver->begin(connection, true);
 
     if (status != SQL_OK)
         return status;

@@ -272,7 +272,7 @@ static void run_check(struct storage_thread *thread, struct request *request)
 static enum sql_status run_transaction(struct storage_thread *thread, struct list *group)
 {
     const struct sql_driver *driver = dal_instance()->driver;
-    enum sql_status status = driver->begin(thread->connection);
+    enum sql_status status = driver->begin(thread->connection, true);
 
     for (struct list *link = group->next; status == SQL_OK && link != group; link = link->next) {
         struct request *request = LIST_ENTRY(link, struct request, link);

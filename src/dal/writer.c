@@ -448,7 +448,7 @@ static enum sql_status attempt(struct writer *writer)
         status = look_up_keys(writer);
     if (status != SQL_OK || writer->count == 0)
         return status;
-    status = connection->driver->begin(connection);
+    status = connection->driver->begin(connection, true);
     if (status == SQL_OK)
         status = prepare_ends(writer);
     if (status != SQL_OK)

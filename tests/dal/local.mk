@@ -1,1 +1,14 @@
-# tests/dal: nothing yet
+# tests/dal: one suite over every real engine, and the scripted driver for what engines rarely do.
+EXTRA_DIST += tests/dal/storage-mariadb-test.sh
+if HAVE_CMOCKA
+check_PROGRAMS += tests/dal/storage-test
+tests_dal_storage_test_SOURCES = tests/dal/storage-test.c tests/dal/harness.c tests/dal/harness.h
+tests_dal_storage_test_CFLAGS = $(UNIT_CFLAGS)
+tests_dal_storage_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
+if HAVE_SQLITE
+TESTS += tests/dal/storage-test
+endif
+if HAVE_MYSQL
+TESTS += tests/dal/storage-mariadb-test.sh
+endif
+endif
