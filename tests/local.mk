@@ -5,7 +5,11 @@ TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver
 LOG_DRIVER = $(TAP_DRIVER)
 SH_LOG_DRIVER = $(TAP_DRIVER)
 PY_LOG_DRIVER = $(TAP_DRIVER)
-PY_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/lib/run-pytest
+# None takes anywhere near as long, but one that hangs has failed, with all that it started.
+TEST_TIMEOUT = timeout --kill-after=20 900
+LOG_COMPILER = $(TEST_TIMEOUT)
+SH_LOG_COMPILER = $(TEST_TIMEOUT)
+PY_LOG_COMPILER = $(TEST_TIMEOUT) $(SHELL) $(top_srcdir)/tests/lib/run-pytest
 AM_TESTS_ENVIRONMENT = \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
 	MULTICHAT_SRCDIR='$(abs_top_srcdir)'; export MULTICHAT_SRCDIR; \
