@@ -130,7 +130,8 @@ static int report(struct batch *batch)
 
     conclude(batch->ctl,
              json_pack("{s:b,s:I,s:O}", "ok", 1, "added", batch->added, "refused", batch->refused),
-             "%" JSON_INTEGER_FORMAT " users added, %zu refused", batch->added, refused);
+             "%" JSON_INTEGER_FORMAT " user%s added, %zu refused", batch->added,
+             batch->added == 1 ? "" : "s", refused);
     return refused == 0 ? EXIT_OK : EXIT_REFUSED;
 }
 

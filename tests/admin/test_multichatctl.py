@@ -199,7 +199,7 @@ def test_batch(site):
     assert site.userids() == ["alice", "bob", "carol", "dave", KOREAN]
     told = site.run("user", "add", "--batch", "-", text="bob:pw\nerin:pw\n", code=REFUSED)
     assert "line 1: the userid bob is taken" in told.stderr
-    assert told.stdout == "1 users added, 1 refused\n"
+    assert told.stdout == "1 user added, 1 refused\n"
 
 
 def test_many(site):
