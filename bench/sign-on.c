@@ -1,4 +1,5 @@
-/* Signing on.
+/* Signing on: a bounded number of users at a time write to themselves, again and again while the
+ * server is busy, until the message has come back.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/sign-on.h"

@@ -1,4 +1,4 @@
-/* See fixture.h.
+/* The logic unit under test and everything around it, put together and taken down.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fixture.h"

@@ -5,6 +5,7 @@ io_tests = \
 	tests/io/udp-port-test \
 	tests/io/listener-test \
 	tests/io/connection-test \
+	tests/io/connection-end-test \
 	tests/io/suspend-test \
 	tests/io/pusher-test
 check_PROGRAMS += $(io_tests)
@@ -27,12 +28,18 @@ tests_io_listener_test_SOURCES = tests/io/listener-test.c $(IO_TEST_SUPPORT)
 tests_io_listener_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_listener_test_LDADD = $(IO_TEST_LIBS)
 
-# The allocator fails when a test says so.
-tests_io_connection_test_SOURCES = tests/io/connection-test.c $(IO_TEST_SUPPORT)
+CONNECTION_TEST_SUPPORT = tests/io/connection-fixture.c tests/io/connection-fixture.h \
+	$(IO_TEST_SUPPORT)
+tests_io_connection_test_SOURCES = tests/io/connection-test.c $(CONNECTION_TEST_SUPPORT)
 tests_io_connection_test_CFLAGS = $(UNIT_CFLAGS)
-tests_io_connection_test_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 tests_io_connection_test_LDADD = $(IO_TEST_LIBS)
+
+# The allocator fails when a test says so.
+tests_io_connection_end_test_SOURCES = tests/io/connection-end-test.c $(CONNECTION_TEST_SUPPORT)
+tests_io_connection_end_test_CFLAGS = $(UNIT_CFLAGS)
+tests_io_connection_end_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
+tests_io_connection_end_test_LDADD = $(IO_TEST_LIBS)
 
 tests_io_suspend_test_SOURCES = tests/io/suspend-test.c $(IO_TEST_SUPPORT)
 tests_io_suspend_test_CFLAGS = $(UNIT_CFLAGS)

@@ -1,0 +1,302 @@
+/* How connections end: in time, by peers that go away in every state, and for want of memory.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "connection-fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* -- time */
+
+static void test_idle_connection_is_told_and_closed(void **state)
+{
+    (void)state;
+    start(ECHO, OWED_MAX, SHORT_US);
+    say("unfinished");
+    peer_expect(loop, client, "idle.");
+    peer_expect_end(loop, client);
+    assert_int_equal(refusals[CONNECTION_IDLE], 1);
+    assert_int_equal(metrics.value[METRIC_CONNECTIONS_TIMED_OUT], 1);
+    assert_int_equal(frames, 0);
+    stop();
+}
+
+/* A byte now and then is no sign of life. */
+static void test_trickling_bytes_do_not_keep_a_connection(void **state)
+{
+    (void)state;
+    start(ECHO, OWED_MAX, SHORT_US);
+    for (int bytes = 0; refusals[CONNECTION_IDLE] == 0 && bytes < FRAME_MAX; bytes++) {
+        (void)send(client, "x", 1, MSG_NOSIGNAL);
+        (void)count_turns(loop, USEC_PER_MSEC);
+    }
+    assert_int_equal(refusals[CONNECTION_IDLE], 1);
+    stop();
+}
+
+static void test_each_frame_gives_more_time(void **state)
+{
+    (void)state;
+    start(ECHO, OWED_MAX, 4 * SHORT_US);
+    for (int i = 0; i < 6; i++) {
+        say("a\003");
+        peer_expect(loop, client, "a.");
+        (void)count_turns(loop, SHORT_US);
+    }
+    assert_int_equal(closed, 0);
+    assert_int_equal(refusals[CONNECTION_IDLE], 0);
+    stop();
+}
+
+static void test_no_time_runs_while_an_answer_is_owed(void **state)
+{
+    (void)state;
+    uint64_t idle_us = 4 * SHORT_US;
+    start(HOLD, OWED_MAX, idle_us);
+    say("a\003");
+    TURN_UNTIL(loop, held_count == 1);
+    (void)count_turns(loop, idle_us + idle_us / 2);
+    assert_int_equal(refusals[CONNECTION_IDLE], 0);
+    uint64_t answered_at = clock_monotonic_us();
+    assert_int_equal(loop_turn(loop, 0), 0);
+    answer_held(0, false);
+    held_count = 0;
+    peer_expect(loop, client, "0;idle.");
+    assert_true(clock_monotonic_us() - answered_at >= idle_us); /* it begins with the answer */
+    peer_expect_end(loop, client);
+    stop();
+}
+
+static void test_peer_that_never_reads_is_closed(void **state)
+{
+    (void)state;
+    start(HUGE, OWED_MAX, SHORT_US);
+    for (int i = 0; i < 200; i++)
+        peer_send(loop, client, bytes_of("f\003"));
+    TURN_UNTIL(loop, closed == 1);
+    assert_int_equal(metrics.value[METRIC_CONNECTIONS_TIMED_OUT], 1);
+    stop();
+}
+
+/* -- peers that go away */
+
+static void test_peer_closes_while_an_answer_is_owed(void **state)
+{
+    (void)state;
+    start(HOLD, OWED_MAX, LONG_US);
+    say("a\003b");
+    hang_up_sending();
+    TURN_UNTIL(loop, held_count == 2);
+    assert_true(count_turns(loop, 50 * USEC_PER_MSEC) <= QUIET_TURNS);
+    assert_int_equal(closed, 0);
+    answer_held(0, false);
+    answer_held(1, false);
+    held_count = 0;
+    peer_expect(loop, client, "0;1;");
+    peer_expect_end(loop, client);
+    TURN_UNTIL(loop, closed == 1);
+    stop();
+}
+
+/* Frames that had arrived before the reset are still handled, with nobody to answer. */
+static void test_frames_before_a_reset_are_handled(void **state)
+{
+    (void)state;
+    enum { SENT = 3000 };
+    start(HOLD, 1, LONG_US);
+    for (int i = 0; i < SENT; i++)
+        peer_send(loop, client, bytes_of("ab\003"));
+    hang_up_sending();
+    TURN_UNTIL(loop, held_count == 1);
+    peer_reset(client);
+    client = -1;
+    assert_true(count_turns(loop, 50 * USEC_PER_MSEC) <= QUIET_TURNS);
+    for (unsigned i = 0; i < SENT; i++) {
+        TURN_UNTIL(loop, held_count == i + 1);
+        answer_held(i, false);
+    }
+    held_count = 0;
+    TURN_UNTIL(loop, closed == 1);
+    assert_int_equal(frames, SENT);
+    stop();
+}
+
+static void test_half_a_frame_before_a_reset_is_none(void **state)
+{
+    (void)state;
+    static const enum manner manners[] = {ECHO, HOLD};
+    for (size_t i = 0; i < ARRAY_SIZE(manners); i++) {
+        start(manners[i], OWED_MAX, LONG_US);
+        say("whole\003ha");
+        peer_reset(client);
+        client = -1;
+        TURN_UNTIL(loop, closed == 1);
+        assert_string_equal(seen, "whole|");
+        stop();
+    }
+}
+
+static void prepare_nothing(void)
+{
+    start(HOLD, OWED_MAX, LONG_US);
+}
+
+static void prepare_part_of_a_frame(void)
+{
+    start(HOLD, OWED_MAX, LONG_US);
+    say("part");
+    turn_some(loop);
+}
+
+static void prepare_blocked_output(void)
+{
+    start(HUGE, OWED_MAX, LONG_US);
+    for (int i = 0; i < 100; i++)
+        say("f\003");
+    TURN_UNTIL(loop, connection_busy(connection));
+}
+
+static void prepare_ending_with_blocked_output(void)
+{
+    prepare_blocked_output();
+    connection_finish(connection);
+    turn_some(loop);
+}
+
+static void prepare_lingering(void)
+{
+    start(HOLD, OWED_MAX, LONG_US);
+    connection_finish(connection);
+    peer_expect_end(loop, client);
+}
+
+static void test_reset_in_every_state(void **state)
+{
+    (void)state;
+    static void (*const states[])(void) = {prepare_nothing, prepare_part_of_a_frame,
+                                           prepare_blocked_output,
+                                           prepare_ending_with_blocked_output, prepare_lingering};
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        states[i]();
+        assert_int_equal(closed, 0);
+        peer_reset(client);
+        client = -1;
+        TURN_UNTIL(loop, closed == 1);
+        stop();
+    }
+}
+
+static void test_reset_while_an_answer_is_owed(void **state)
+{
+    (void)state;
+    for (int finishing = 0; finishing < 2; finishing++) {
+        start(HOLD, 1, LONG_US);
+        say("a\003");
+        TURN_UNTIL(loop, held_count == 1);
+        if (finishing)
+            connection_finish(connection);
+        peer_reset(client);
+        client = -1;
+        assert_true(count_turns(loop, 50 * USEC_PER_MSEC) <= QUIET_TURNS);
+        answer_held(0, false);
+        held_count = 0;
+        TURN_UNTIL(loop, closed == 1);
+        stop();
+    }
+}
+
+/* -- faults: the n-th allocation fails, for every n */
+
+static long allocations_left = -1; /* -1: all succeed */
+
+static bool allocation_fails(void)
+{
+    if (allocations_left < 0)
+        return false;
+    return allocations_left == 0 || allocations_left-- == 0;
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+    return allocation_fails() ? NULL : __real_malloc(size);
+}
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__real_realloc(void *data, size_t size);
+void *__wrap_realloc(void *data, size_t size);
+void *__wrap_realloc(void *data, size_t size)
+{
+    return allocation_fails() ? NULL : __real_realloc(data, size);
+}
+
+static void test_connection_without_memory(void **state)
+{
+    (void)state;
+    for (long n = 0;; n++) {
+        start(HOLD, OWED_MAX, LONG_US);
+        say("a\003b\003c");
+        hang_up_sending();
+        allocations_left = n;
+        for (int i = 0; i < 4 && closed == 0; i++)
+            assert_int_equal(loop_turn(loop, 0), 0);
+        if (held_count == 3)
+            answer_held(--held_count, false);
+        while (held_count > 0)
+            answer_held(--held_count, false);
+        turn_some(loop);
+        bool all_succeeded = allocations_left > 0;
+        allocations_left = -1;
+        TURN_UNTIL(loop, closed == 1);
+        if (all_succeeded) {
+            peer_expect(loop, client, "0;1;2;");
+            stop();
+            break;
+        }
+        stop();
+    }
+}
+
+static void test_new_connection_without_memory(void **state)
+{
+    (void)state;
+    const struct connection_limits limits = {.frame_max = 1, .owed_max = 1, .idle_us = LONG_US};
+    int fds[2];
+    tcp_pair(&fds[0], &fds[1], &client_addr);
+    allocations_left = 0;
+    int error =
+        connection_new(loop, fds[0], &client_addr, &limits, &handler, &metrics, &connection);
+    allocations_left = -1;
+    assert_int_equal(error, -ENOMEM);
+    close(fds[0]); /* still ours */
+    close(fds[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_idle_connection_is_told_and_closed),
+        cmocka_unit_test(test_trickling_bytes_do_not_keep_a_connection),
+        cmocka_unit_test(test_each_frame_gives_more_time),
+        cmocka_unit_test(test_no_time_runs_while_an_answer_is_owed),
+        cmocka_unit_test(test_peer_that_never_reads_is_closed),
+        cmocka_unit_test(test_peer_closes_while_an_answer_is_owed),
+        cmocka_unit_test(test_frames_before_a_reset_are_handled),
+        cmocka_unit_test(test_half_a_frame_before_a_reset_is_none),
+        cmocka_unit_test(test_reset_in_every_state),
+        cmocka_unit_test(test_reset_while_an_answer_is_owed),
+        cmocka_unit_test(test_connection_without_memory),
+        cmocka_unit_test(test_new_connection_without_memory),
+    };
+    return cmocka_run_group_tests_name("connection", tests, setup, teardown);
+}
