@@ -168,7 +168,8 @@ void bll_quiesce(struct bll *bll)
 bool bll_flush_cursors(struct bll *bll)
 {
     cursors_save(bll);
-    return list_empty(&bll->dirty);
+    /* One that moves while it is being stored has to be stored again afterwards. */
+    return list_empty(&bll->dirty) && list_empty(&bll->saving);
 }
 
 void bll_status(const struct bll *bll, struct bll_status *ret)

@@ -106,7 +106,8 @@ void bll_account_changed(struct bll *bll, struct bytes userid);
 
 /* From now on no new push is started, and frames are refused as busy. */
 void bll_quiesce(struct bll *bll);
-/* Queues every cursor that is not stored yet; true if there was none to queue. */
+/* Queues the cursors that are not stored yet; true once there are none. To be called again until
+ * then, or until it has taken too long. */
 bool bll_flush_cursors(struct bll *bll);
 
 void bll_status(const struct bll *bll, struct bll_status *ret);

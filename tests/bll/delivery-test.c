@@ -277,6 +277,24 @@ static void a_restart_loses_and_repeats_nothing(void **state)
     expect_no_push(fixture);
 }
 
+static void what_arrives_while_cursors_are_stored_is_not_repeated_after_a_stop(void **state)
+{
+    struct fixture *fixture = *state;
+
+    present(fixture, "bob", 10002);
+    assert_string_equal(send_text(fixture, "alice", "bob", "one"), "ack");
+    assert_string_equal(send_text(fixture, "alice", "bob", "two"), "ack");
+    expect_delivery(fixture, 10002, "one");
+    WAIT_FOR(fixture, fixture->push_count == 1);
+    assert_false(bll_flush_cursors(fixture->bll));
+    end_push(fixture, BLL_PUSH_DELIVERED);
+    bll_quiesce(fixture->bll);
+    WAIT_FOR(fixture, bll_flush_cursors(fixture->bll));
+    fixture_restart(fixture, false);
+    present(fixture, "bob", 10002);
+    expect_no_push(fixture);
+}
+
 static void a_crash_loses_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -494,6 +512,7 @@ int main(void)
         CASE(a_room_reaches_its_members),
         CASE(long_texts_go_in_parts_and_only_what_failed_is_repeated),
         CASE(a_restart_loses_and_repeats_nothing),
+        CASE(what_arrives_while_cursors_are_stored_is_not_repeated_after_a_stop),
         CASE(a_crash_loses_nothing),
         CASE(cursors_are_stored_a_moment_later),
         CASE(another_port_goes_on_where_the_absent_device_stopped),
