@@ -34,7 +34,7 @@ struct storage_thread {
     bool up;
     bool checking; /* busy for minutes on purpose: pings need not wait for it */
     bool ended;
-    char fault[200]; /* why it is not up, or what fails though it is; "" for nothing */
+    char fault[256]; /* why it is not up, or what fails though it is; "" for nothing */
 
     /* Its own. */
     struct sql_connection *connection; /* NULL while the database is away */

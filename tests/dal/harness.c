@@ -140,7 +140,7 @@ static void control_server(const char *verb)
     const char *source = getenv("MULTICHAT_SRCDIR");
     char command[512];
 
-    snprintf(command, sizeof(command), "%s/tests/lib/mariadb %s '%s'",
+    snprintf(command, sizeof(command), "%s/tests/lib/mariadb %s '%s' >/dev/null",
              source != NULL ? source : ".", verb, getenv("MULTICHAT_MYSQL_DIR"));
     assert_int_equal(system(command), 0);
 }

@@ -1,14 +1,17 @@
 # tests/dal: one suite over every real engine, and the scripted driver for what engines rarely do.
-EXTRA_DIST += tests/dal/storage-mariadb-test.sh
+EXTRA_DIST += tests/dal/storage-mariadb-test.sh tests/dal/outage-mariadb-test.sh
 if HAVE_CMOCKA
-check_PROGRAMS += tests/dal/storage-test
+check_PROGRAMS += tests/dal/storage-test tests/dal/outage-test
 tests_dal_storage_test_SOURCES = tests/dal/storage-test.c tests/dal/harness.c tests/dal/harness.h
 tests_dal_storage_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_storage_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
+tests_dal_outage_test_SOURCES = tests/dal/outage-test.c tests/dal/harness.c tests/dal/harness.h
+tests_dal_outage_test_CFLAGS = $(UNIT_CFLAGS)
+tests_dal_outage_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 if HAVE_SQLITE
-TESTS += tests/dal/storage-test
+TESTS += tests/dal/storage-test tests/dal/outage-test
 endif
 if HAVE_MYSQL
-TESTS += tests/dal/storage-mariadb-test.sh
+TESTS += tests/dal/storage-mariadb-test.sh tests/dal/outage-mariadb-test.sh
 endif
 endif
