@@ -9,12 +9,28 @@ import multichat
 
 @pytest.fixture(scope="session")
 def mariadb():
-    server = multichat.MariaDB()
+    try:
+        server = multichat.MariaDB()
+    except multichat.NoServer:
+        pytest.skip("no MariaDB server is installed (Debian: mariadb-server)")
     yield server
     server.close()
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture
+def own_mariadb():
+    """One that a test may kill."""
+    if "mariadb" not in multichat.engines():
+        pytest.skip("built without MySQL")
+    try:
+        server = multichat.MariaDB()
+    except multichat.NoServer:
+        pytest.skip("no MariaDB server is installed (Debian: mariadb-server)")
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=multichat.engines())
 def engine(request):
     """The settings of an empty database, once of each engine."""
     if request.param == "sqlite":
@@ -23,11 +39,13 @@ def engine(request):
 
 
 @pytest.fixture
-def daemons():
-    """daemons(storage, key__of__config=value …): starts one."""
+def daemons(request):
+    """daemons(storage, key__of__config=value …): starts one, without storage on an empty one."""
     started = []
 
     def start(storage=None, environment=None, **settings):
+        if storage is None and "sqlite" not in multichat.engines():
+            storage = request.getfixturevalue("mariadb").new_storage()
         daemon = multichat.Daemon(storage, environment, **settings)
         started.append(daemon)
         return daemon.start()
@@ -53,7 +71,7 @@ def clients(daemons):
 
 @pytest.fixture
 def daemon(daemons):
-    """One on SQLite with alice, bob and carol."""
+    """One on the engine that is quickest to begin, with alice, bob and carol."""
     started = daemons()
     started.add_users("alice", "bob", "carol")
     return started

@@ -146,8 +146,8 @@ def test_members_see_a_room_in_one_order(either, clients):
 
 def test_second_device_gets_what_comes_after_it(either, clients):
     alice, phone, desk = (clients(either, name) for name in ("alice", "bob", "bob"))
-    desk.host = "127.0.0.1"
     sign_on(phone)
+    either.wait_figure("messages-delivered", lambda n: n == 1)
     desk.poll()
     either.wait_figure("present", lambda n: n == 2 or desk.poll())
     for number in range(5):
@@ -164,6 +164,7 @@ def test_other_device_of_the_sender_gets_his_message_to_everyone(daemon, clients
     bob = clients(daemon, "bob")
     here, there = clients(daemon, "alice"), clients(daemon, "alice", host="127.0.0.2")
     sign_on(bob, here)
+    daemon.wait_figure("messages-delivered", lambda n: n == 2)
     there.poll()
     daemon.wait_figure("present", lambda n: n == 3 or there.poll())
     assert here.write("*", "from here") == "ack"

@@ -5,9 +5,6 @@ SPDX-License-Identifier: GPL-3.0-or-later
 """
 import threading
 
-import pytest
-
-import multichat
 from multichat import ETX, PATIENCE, error_code, wait_until
 
 
@@ -90,13 +87,6 @@ def test_kill_under_load(either, clients):
     while bob.wait(count)[-1].text != "end":
         count += 1
     assert set(acknowledged) <= set(bob.texts())
-
-
-@pytest.fixture
-def own_mariadb():
-    server = multichat.MariaDB()
-    yield server
-    server.close()
 
 
 def write_until(alice, to, text, code):

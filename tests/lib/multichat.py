@@ -41,6 +41,14 @@ def program(name):
     raise FileNotFoundError("%s has not been built below %s" % (name, BUILDDIR))
 
 
+def engines():
+    """The engines the programs were built for, the one without a server first."""
+    with open(os.path.join(BUILDDIR, "config.h"), encoding="utf-8") as config:
+        text = config.read()
+    return [engine for engine, symbol in (("sqlite", "HAVE_SQLITE"), ("mariadb", "HAVE_MYSQL"))
+            if re.search(r"^#define %s 1$" % symbol, text, re.MULTILINE)]
+
+
 def wait_until(condition, what, changed=None, patience=PATIENCE):
     """Waits until condition() is true, looked at whenever `changed` (a Condition, held by nobody)
     is notified, or else every few milliseconds. Returns what the condition returned."""
@@ -166,35 +174,34 @@ class Process:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+class NoServer(Exception):
+    """No MariaDB server is installed."""
+
+
 class MariaDB:
-    """A private server in a folder of its own, reached through its socket alone."""
+    """A private server in a folder of its own (tests/lib/mariadb), reached through its socket."""
+
+    HELPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mariadb")
 
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="mcdb", dir="/tmp")
-        self.socket = os.path.join(self.directory, "s")
-        self.process = None
+        self.socket = os.path.join(self.directory, "socket")
         self.databases = 0
-        subprocess.run(
-            ["mariadb-install-db", "--no-defaults", "--datadir=" + self._data(),
-             "--auth-root-authentication-method=normal", "--skip-test-db"] + self._user(),
-            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._helper("init")
         self.start()
 
-    def _data(self):
-        return os.path.join(self.directory, "data")
-
-    @staticmethod
-    def _user():
-        return ["--user=root"] if os.getuid() == 0 else []
+    def _helper(self, verb):
+        status = subprocess.run(["sh", self.HELPER, verb, self.directory],
+                                stdout=subprocess.DEVNULL, check=False).returncode
+        if status == 77:
+            raise NoServer
+        assert status == 0, "mariadb %s: %d" % (verb, status)
 
     def start(self):
-        server = shutil.which("mariadbd", path=os.environ.get("PATH", "") + ":/usr/sbin")
-        self.process = Process(
-            [server, "--no-defaults", "--datadir=" + self._data(), "--socket=" + self.socket,
-             "--pid-file=" + os.path.join(self.directory, "pid"), "--skip-networking",
-             "--innodb-buffer-pool-size=64M", "--skip-name-resolve"] + self._user(),
-            self.directory)
-        self.process.wait_ready()
+        self._helper("start")
+
+    def kill(self):
+        self._helper("kill")
 
     def query(self, sql):
         result = subprocess.run(
@@ -211,11 +218,8 @@ class MariaDB:
         return {"storage.driver": "mysql", "storage.mysql.socket": self.socket,
                 "storage.mysql.database": name, "storage.mysql.user": "root"}
 
-    def kill(self):
-        assert self.process.end(signal.SIGKILL) == -signal.SIGKILL
-
     def close(self):
-        self.process.end(signal.SIGTERM)
+        self._helper("stop")
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -252,8 +256,8 @@ class Daemon:
     """multichatd in a folder of its own. Passwords are cheap to hash unless the settings say
     otherwise."""
 
-    DEFAULTS = {"log.level": "debug", "listen.polls": "127.0.0.1:0", "listen.writes": "127.0.0.1:0",
-                "password.memory": 8, "password.operations": 1}
+    DEFAULTS = {"log.level": "debug", "listen.polls": "127.0.0.1:0", "password.memory": 8,
+                "password.operations": 1}
 
     def __init__(self, storage=None, environment=None, **settings):
         self.environment = environment
@@ -268,8 +272,19 @@ class Daemon:
             "storage.sqlite.path": os.path.join(self.directory, "multichat.db")})
         self.settings.update({k.replace("__", "."): v for k, v in settings.items()})
         self.polls = self.writes = None
+        self.reserved = self._reserve()
+        self.settings["listen.writes"] = "127.0.0.1:%d" % self.reserved.getsockname()[1]
         self.process = None
         self.past_log = ""
+
+    @staticmethod
+    def _reserve():
+        """A port for writes that nobody else is given while the daemon is away: neither another
+        test nor a client that connects again and again, who in the end would reach himself."""
+        reserved = socket.socket()
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        return reserved
 
     def write_config(self, **settings):
         self.settings.update({k.replace("__", "."): v for k, v in settings.items()})
@@ -293,7 +308,6 @@ class Daemon:
             bound = dict(line.rstrip("\n").split(" ", 1) for line in ready)
         self.polls, self.writes = self._address(bound["polls"]), self._address(bound["writes"])
         self.settings["listen.polls"] = bound["polls"]
-        self.settings["listen.writes"] = bound["writes"]
         return self
 
     def stop(self):
@@ -323,6 +337,7 @@ class Daemon:
         try:
             self.stop()
         finally:
+            self.reserved.close()
             shutil.rmtree(self.directory, ignore_errors=True)
 
     # -- administration
