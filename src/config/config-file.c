@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/config-key.h"
+#include "config/config-literal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,8 +148,9 @@ static const char *kind_name(const config_setting_t *setting)
         return "a group";
     case CONFIG_TYPE_INT:
     case CONFIG_TYPE_INT64:
-    case CONFIG_TYPE_FLOAT:
         return "a number";
+    case CONFIG_TYPE_FLOAT:
+        return "a floating-point number";
     case CONFIG_TYPE_BOOL:
         return "a boolean";
     case CONFIG_TYPE_STRING:
@@ -235,10 +237,15 @@ static int load_value(struct loading *loading, const struct config_key *key,
             return fail_type(loading, key, setting, 0);
         return load_list(loading, key, setting);
     }
-    char room[64];
+    char room[CONFIG_LITERAL_MAX];
     if (!type_fits(key, setting))
         return fail_type(loading, key, setting, 0);
     const char *text = scalar_text(setting, room, sizeof room);
+    if (key->type == CONFIG_NUMBER &&
+        config_literal_was_cut(file_of(loading, setting), config_setting_source_line(setting),
+                               config_setting_name(setting), config_setting_get_int64(setting),
+                               room))
+        text = room;
     return store(loading, key, setting, &text, 1);
 }
 

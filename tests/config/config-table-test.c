@@ -177,8 +177,10 @@ static const struct {
     {"limits: { open = 0; };", ":1: key \"limits.open\": value 0: allowed is 1 or more"},
     {"limits: { number = \"many\"; };", ":1: key \"limits.number\": value \"many\" is a text: "
                                         "allowed are 64 to 65536 bytes"},
-    {"limits: { number = 100.5; };", ":1: key \"limits.number\": value 100.5 is a number: allowed "
-                                     "are 64 to 65536 bytes"},
+    {"limits: { number = 100.5; };",
+     ":1: key \"limits.number\": value 100.5 is a floating-point number: "
+     "allowed "
+     "are 64 to 65536 bytes"},
     {"limits: { number = true; };", ":1: key \"limits.number\": value true is a boolean: allowed "
                                     "are 64 to 65536 bytes"},
     {"limits: { number = [ 100 ]; };", ":1: key \"limits.number\": value is a list: allowed are 64 "

@@ -22,6 +22,23 @@ BROKEN = {
     "negative-number": (
         'limits: { idle = -1; };',
         ':1: key "limits.idle": value -1: allowed are 1 to 86400 seconds'),
+    # 64 in its lower 32 bits, to which libconfig cuts it.
+    "number-beyond-32-bits": (
+        'limits: { idle = 5; text =\n  4294967360; };',
+        ':1: key "limits.text": value 4294967360: allowed are 64 to 65536 bytes'),
+    "hexadecimal-beyond-32-bits": (
+        '# text = 64\nlimits: { /* text\n= 64 */ text = 0x100000040; };',
+        ':3: key "limits.text": value 0x100000040: allowed are 64 to 65536 bytes'),
+    "number-beyond-64-bits": (
+        'storage: { mysql: { user = "text = 64"; }; };\nlimits: { text = 18446744073709551680; };',
+        ':2: key "limits.text": value 18446744073709551680: allowed are 64 to 65536 bytes'),
+    "long-number-beyond-64-bits": (
+        'limits: { text = 18446744073709551680L; };',
+        ':1: key "limits.text": value 18446744073709551680L: allowed are 64 to 65536 bytes'),
+    "fraction": (
+        'limits: { text = 64.5; };',
+        ':1: key "limits.text": value 64.5 is a floating-point number: allowed are 64 to 65536 '
+        'bytes'),
     "text-for-a-number": (
         '\npassword: { memory = "19"; };',
         ':2: key "password.memory": value "19" is a text: allowed are 8 to 1024 MiB'),
