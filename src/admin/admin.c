@@ -44,6 +44,19 @@ const char *admin_code_name(enum admin_code code)
     return names[code];
 }
 
+json_t *admin_text(const char *text)
+{
+    char *copy = strdup(text);
+    json_t *json = NULL;
+
+    if (copy) {
+        utf8_scrub(copy);
+        json = json_string(copy);
+    }
+    free(copy);
+    return json;
+}
+
 PRINTF_LIKE(2, 0)
 static json_t *refusal_va(enum admin_code code, const char *format, va_list arguments)
 {
@@ -51,8 +64,8 @@ static json_t *refusal_va(enum admin_code code, const char *format, va_list argu
 
     if (vasprintf(&text, format, arguments) < 0)
         return NULL;
-    json_t *answer =
-        json_pack("{s:b,s:s,s:s}", "ok", 0, "code", admin_code_name(code), "error", text);
+    json_t *answer = json_pack("{s:b,s:s,s:o}", "ok", 0, "code", admin_code_name(code), "error",
+                               admin_text(text));
     free(text);
     return answer;
 }

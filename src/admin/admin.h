@@ -80,5 +80,10 @@ void admin_handle_line(struct admin *admin, struct bytes line, admin_answer_fn c
 /* {"ok": false, "code": …, "error": …}, a new reference; NULL if memory ran out. */
 json_t *admin_refusal(enum admin_code code, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* `text` as JSON, with '?' for each byte that is no UTF-8: what a database or a system call says
+ * may be in another character set, or cut in the middle of a character. A new reference; NULL if
+ * memory ran out. */
+json_t *admin_text(const char *text);
+
 /* The code as it stands in an answer. */
 const char *admin_code_name(enum admin_code code);

@@ -8,12 +8,13 @@
 static json_t *storage_to_json(const struct dal_status *status)
 {
     return json_pack(
-        "{s:s,s:s,s:b,s:b,s:s,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I}", "driver", status->driver, "server",
-        status->server, "up", status->up, "durable", status->durable, "trouble", status->trouble,
-        "schema_version", status->schema_version, "schema_known", status->schema_known, "queued",
-        (json_int_t)status->queued, "commits", (json_int_t)status->commits, "messages",
-        (json_int_t)status->messages, "reconnects", (json_int_t)status->reconnects, "commit_us_p50",
-        (json_int_t)status->commit_us_p50, "commit_us_p99", (json_int_t)status->commit_us_p99);
+        "{s:s,s:o,s:b,s:b,s:o,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I}", "driver", status->driver, "server",
+        admin_text(status->server), "up", status->up, "durable", status->durable, "trouble",
+        admin_text(status->trouble), "schema_version", status->schema_version, "schema_known",
+        status->schema_known, "queued", (json_int_t)status->queued, "commits",
+        (json_int_t)status->commits, "messages", (json_int_t)status->messages, "reconnects",
+        (json_int_t)status->reconnects, "commit_us_p50", (json_int_t)status->commit_us_p50,
+        "commit_us_p99", (json_int_t)status->commit_us_p99);
 }
 
 void verb_status(struct request *request)
@@ -40,7 +41,7 @@ static void checked(void *userdata, enum dal_outcome outcome, const char *const 
     }
     json_t *array = json_array();
     for (size_t i = 0; i < shown; i++)
-        json_array_append_new(array, json_string(findings[i]));
+        json_array_append_new(array, admin_text(findings[i]));
     request_finish(request, json_pack("{s:b,s:b,s:o,s:I}", "ok", 1, "sound", count == 0, "findings",
                                       array, "omitted", (json_int_t)(count - shown)));
 }

@@ -74,10 +74,10 @@ static int conclude_init(struct ctl *ctl, const struct dal_status *status, json_
         show_settings(settings);
     }
     return conclude_schema(ctl, status,
-                           json_pack("{s:b,s:s,s:s,s:s,s:i,s:i,s:O}", "ok", 1, "driver",
-                                     daemon_config_driver(&ctl->config), "database", database,
-                                     "server", status->server, "schema_before",
-                                     status->schema_before, "schema_version",
+                           json_pack("{s:b,s:s,s:o,s:o,s:i,s:i,s:O}", "ok", 1, "driver",
+                                     daemon_config_driver(&ctl->config), "database",
+                                     admin_text(database), "server", admin_text(status->server),
+                                     "schema_before", status->schema_before, "schema_version",
                                      status->schema_version, "settings", settings));
 }
 

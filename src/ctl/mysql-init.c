@@ -143,7 +143,7 @@ static void note_settings(const struct ctl *ctl, const struct dal_config *config
 
     for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
         if (strcmp(choices[i].wanted, choices[i].configured) != 0)
-            json_object_set_new(settings, choices[i].key, json_string(choices[i].wanted));
+            json_object_set_new(settings, choices[i].key, admin_text(choices[i].wanted));
 }
 
 int init_mysql(struct ctl *ctl, json_t *settings, struct dal_status *ret_status)

@@ -44,7 +44,8 @@ int print_failure(const struct ctl *ctl, int exit_code, const char *code, const 
     va_end(arguments);
     const char *said = text ? text : "no memory";
     if (ctl->options.json) {
-        json_t *answer = json_pack("{s:b,s:s,s:s}", "ok", 0, "code", code, "error", said);
+        json_t *answer =
+            json_pack("{s:b,s:s,s:o}", "ok", 0, "code", code, "error", admin_text(said));
         print_json(answer);
         json_decref(answer);
     } else {

@@ -46,6 +46,20 @@ size_t utf8_prefix(struct bytes text, size_t max)
     return max;
 }
 
+void utf8_scrub(char *text)
+{
+    char *end = text + strlen(text);
+
+    while (text < end) {
+        uint32_t character;
+        int len =
+            utf8_decode((struct bytes){.data = text, .len = (size_t)(end - text)}, &character);
+        if (len < 0)
+            *text = '?';
+        text += len < 0 ? 1 : len;
+    }
+}
+
 /* One pass; `*ret` is malloc'ed and not terminated. */
 static int fold_once(const uint8_t *text, size_t len, uint8_t **ret, size_t *ret_len)
 {

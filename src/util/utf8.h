@@ -16,6 +16,10 @@ bool utf8_valid(struct bytes text);
  * valid. */
 size_t utf8_prefix(struct bytes text, size_t max);
 
+/* Puts a '?' in the place of each byte of `text` that is not part of a well-formed character, for
+ * where nothing but UTF-8 can be carried. */
+void utf8_scrub(char *text);
+
 /* NFKC case folding of `text`: two names are look-alikes if their folded forms are equal.
  * On success `*ret` is a NUL-terminated string the caller frees. 0, -EILSEQ, -ENOMEM. */
 MUST_USE int utf8_fold(struct bytes text, char **ret);

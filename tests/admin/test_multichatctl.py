@@ -427,6 +427,15 @@ def test_config_errors(alone):
     assert alone.config in answer["error"]
 
 
+def test_json_of_what_is_no_utf8(alone):
+    away = os.fsencode(alone.directory) + b"/\xff\xea\xb0.conf"
+    assert "/???.conf" in alone.json("status", "--socket", away, code=NO_DAEMON)["error"]
+    result = subprocess.run([program("multichatctl"), "--json", "--config", away, "user", "list"],
+                            stdout=subprocess.PIPE, timeout=PATIENCE, check=False)
+    assert result.returncode == USAGE
+    assert "/???.conf" in json.loads(result.stdout)["error"]
+
+
 def test_full_output_is_no_success(alone):
     alone.add("alice")
     with open("/dev/full", "wb") as full:

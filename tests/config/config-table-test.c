@@ -179,8 +179,7 @@ static const struct {
                                         "allowed are 64 to 65536 bytes"},
     {"limits: { number = 100.5; };",
      ":1: key \"limits.number\": value 100.5 is a floating-point number: "
-     "allowed "
-     "are 64 to 65536 bytes"},
+     "allowed are 64 to 65536 bytes"},
     {"limits: { number = true; };", ":1: key \"limits.number\": value true is a boolean: allowed "
                                     "are 64 to 65536 bytes"},
     {"limits: { number = [ 100 ]; };", ":1: key \"limits.number\": value is a list: allowed are 64 "

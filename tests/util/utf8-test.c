@@ -211,6 +211,27 @@ static void decodes(void **state)
     assert_int_equal(character, 0);
 }
 
+static void scrubs(void **state)
+{
+    static const struct {
+        const char *text, *scrubbed;
+    } cases[] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"\xeb\xb0\xa5 \xf0\x9f\x99\x82", "\xeb\xb0\xa5 \xf0\x9f\x99\x82"},
+        {"cut \xeb\xb0", "cut ??"},
+        {"\xff\xea\xb0.", "???."},
+        {"\xed\xa0\x80\xc0\x80", "?????"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char text[32];
+        strcpy(text, cases[i].text);
+        utf8_scrub(text);
+        assert_string_equal(text, cases[i].scrubbed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +244,7 @@ int main(void)
         cmocka_unit_test(folds_nothing_that_is_no_text),
         cmocka_unit_test(folding_survives_without_memory),
         cmocka_unit_test(decodes),
+        cmocka_unit_test(scrubs),
     };
 
     return cmocka_run_group_tests_name("util/utf8", tests, NULL, NULL);
