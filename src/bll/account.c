@@ -51,6 +51,7 @@ static void account_free(struct bll *bll, struct account *account)
     subscriptions_free(bll, account->subscriptions, account->subscription_count);
     list_remove(&account->by_use);
     HASH_DELETE(hh, bll->accounts, account);
+    free(account->verification); /* at the end of all: the pool calls back no more */
     free(account->password_hash);
     free(account->name);
     free(account);
@@ -214,7 +215,7 @@ static int account_fill(struct bll *bll, struct account *account, const struct d
     if (r < 0)
         return r;
     if (!same_password)
-        account->known = false;
+        signon_outdate(account);
     account->id = stored->user.id;
     account->inbox = stored->user.inbox;
     account->disabled = stored->user.disabled;
@@ -227,7 +228,7 @@ static int account_fill(struct bll *bll, struct account *account, const struct d
 static void account_vanish(struct bll *bll, struct account *account)
 {
     account->state = ACCOUNT_MISSING;
-    account->known = false;
+    signon_outdate(account);
     free(account->password_hash);
     account->password_hash = NULL; /* as for a user who never was */
     LIST_FOREACH_SAFE (link, &account->devices) {

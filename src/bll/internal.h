@@ -43,8 +43,8 @@ struct account {
     char *password_hash;
     uint8_t fingerprint[PASSWORD_FINGERPRINT_LEN];
     enum account_state state;
-    bool known;     /* `fingerprint` is that of the right password */
-    bool verifying; /* the slow hash of the first request is being computed */
+    struct verification *verification; /* a slow hash is being computed, or NULL */
+    bool known;                        /* `fingerprint` is that of the right password */
     bool disabled;
     bool stale; /* changed in storage while it was being loaded */
     uint8_t userid_len;
@@ -117,6 +117,14 @@ struct device {
     bool gone;        /* its account was deleted: freed when it comes to rest */
 };
 
+/* A password being checked against the account's hash; it may have another one by the end. */
+struct verification {
+    struct bll *bll;
+    struct account *account; /* pinned */
+    uint8_t fingerprint[PASSWORD_FINGERPRINT_LEN];
+    bool outdated; /* the account's password was changed meanwhile */
+};
+
 /* Something that waits for an account's sign-on. */
 struct request {
     struct list link;
@@ -186,6 +194,8 @@ bool signon_known(const struct bll *bll, const struct account *account, struct b
 MUST_USE int signon_wait(struct bll *bll, const struct request *request);
 /* The account has been loaded or a password verified: deals with the requests that wait. */
 void signon_advance(struct bll *bll, struct account *account);
+/* The account's password is another one: what is known of it, or being found out, holds no more. */
+void signon_outdate(struct account *account);
 /* Ends every request that waits: writes are answered `error`. */
 void signon_abandon(struct bll *bll, struct account *account, enum proto_error error);
 

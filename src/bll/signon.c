@@ -80,19 +80,11 @@ static void grant_known(struct bll *bll, struct account *account)
 
 static void verified(void *userdata, int result);
 
-/* The account a verification belongs to, and the password it was about: by the time it is done the
- * request may be gone. */
-struct verification {
-    struct bll *bll;
-    struct account *account;
-    uint8_t fingerprint[PASSWORD_FINGERPRINT_LEN];
-};
-
 /* 0 or -errno. */
 static int verify_first(struct bll *bll, struct account *account)
 {
     struct request *first = LIST_FIRST(&account->requests, struct request, link);
-    struct verification *verification = malloc(sizeof(*verification));
+    struct verification *verification = calloc(1, sizeof(*verification));
     int r;
 
     if (!verification)
@@ -107,9 +99,16 @@ static int verify_first(struct bll *bll, struct account *account)
         free(verification);
         return r;
     }
-    account->verifying = true;
+    account->verification = verification;
     account_pin(account);
     return 0;
+}
+
+void signon_outdate(struct account *account)
+{
+    account->known = false;
+    if (account->verification)
+        account->verification->outdated = true;
 }
 
 void signon_advance(struct bll *bll, struct account *account)
@@ -117,7 +116,7 @@ void signon_advance(struct bll *bll, struct account *account)
     if (account->state == ACCOUNT_LOADING)
         return;
     grant_known(bll, account);
-    while (!account->verifying && !list_empty(&account->requests)) {
+    while (!account->verification && !list_empty(&account->requests)) {
         if (verify_first(bll, account) == 0)
             return;
         metrics_add(bll->metrics, METRIC_PASSWORDS_BUSY, 1);
@@ -148,10 +147,10 @@ static void verified(void *userdata, int result)
     struct account *account = verification->account;
 
     metrics_add(bll->metrics, METRIC_PASSWORDS_CHECKED, 1);
-    account->verifying = false;
-    if (account->state == ACCOUNT_LOADING) {
-        /* Changed meanwhile: what was verified may be the old password. signon_advance() begins
-         * again once it is loaded. */
+    account->verification = NULL;
+    if (verification->outdated || account->state == ACCOUNT_LOADING) {
+        /* Changed meanwhile, or perhaps: it was the old password that was verified.
+         * signon_advance() begins again, once the account is loaded. */
     } else if (result == 1 && !account->disabled) {
         memcpy(account->fingerprint, verification->fingerprint, sizeof(account->fingerprint));
         account->known = true;

@@ -5,6 +5,7 @@
 
 #include "util/clock.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,6 +72,17 @@ static void wrong_password_in_a_poll_is_counted_and_makes_nobody_present(void **
     assert_int_equal(status.accounts, 1); /* nobody has left no trace */
 }
 
+/* Handles results of storage, and leaves those of the pool alone. */
+static void await_from_storage(struct fixture *fixture, const bool *done)
+{
+    bll_turn_end(fixture->bll);
+    while (!*done) {
+        struct pollfd fd = {.fd = dal_fd(), .events = POLLIN};
+        assert_int_equal(poll(&fd, 1, 60000), 1);
+        dal_dispatch();
+    }
+}
+
 static void wrong_passwords_do_not_hold_up_the_right_one(void **state)
 {
     struct fixture *fixture = *state;
@@ -83,9 +95,9 @@ static void wrong_passwords_do_not_hold_up_the_right_one(void **state)
         frame_from(fixture, "127.0.0.1:1234", frame, &wrong[i]);
     }
     frame_from(fixture, "127.0.0.1:1234", "wrmsg:alice:pw-alice:bob:hi", &right);
-    WAIT_FOR(fixture, right.ended);
+    await_from_storage(fixture, &right.ended);
     assert_string_equal(right.text, "ack");
-    assert_false(wrong[7].ended);
+    assert_false(wrong[0].ended);
     WAIT_FOR(fixture, wrong[7].ended);
     for (int i = 0; i < 8; i++)
         assert_memory_equal(wrong[i].text, "err:denied:", 11);
@@ -211,6 +223,50 @@ static void a_changed_password_holds_at_once(void **state)
     expect_delivery(fixture, 10005, "secret");
 }
 
+static void note_account(void *userdata, enum dal_outcome outcome,
+                         const struct dal_account *account)
+{
+    *(bool *)userdata = true;
+}
+
+/* The password is changed, and the account loaded anew, while the slow hash is being computed. */
+static void a_password_changed_while_the_old_one_is_verified_holds_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct password_cost cost = {.operations = 1, .memory = 8 << 20};
+    char hash[PASSWORD_HASH_MAX];
+    struct answer old, new;
+    bool done = false, loaded = false;
+
+    assert_string_equal(send_text(fixture, "bob", "alice", "loads her account"), "ack");
+    assert_int_equal(password_hash(&cost, bytes_of("new"), hash), 0);
+    frame_from(fixture, "127.0.0.1:1", "wrmsg:alice:pw-alice:bob:hi", &old);
+    frame_from(fixture, "127.0.0.1:1", "wrmsg:alice:new:bob:hi", &new);
+    assert_int_equal(dal_user_set_password(bytes_of("alice"), hash, note_done, &done), 0);
+    await_from_storage(fixture, &done);
+    bll_account_changed(fixture->bll, bytes_of("alice"));
+    /* The only reader is done with the account when it is done with this. */
+    assert_int_equal(dal_account_find(bytes_of("alice"), note_account, &loaded), 0);
+    await_from_storage(fixture, &loaded);
+    WAIT_FOR(fixture, old.ended && new.ended);
+    assert_memory_equal(old.text, "err:denied:", 11);
+    assert_string_equal(new.text, "ack");
+    assert_memory_equal(send_text(fixture, "alice", "bob", "with the old one"), "err:denied:", 11);
+}
+
+/* Goes down in the middle of it: nothing is left behind. */
+static void a_verification_need_not_be_finished(void **state)
+{
+    struct answer answer;
+
+    assert_string_equal(send_text(*state, "bob", "alice", "loads her account"), "ack");
+    frame_from(*state, "127.0.0.1:1", "wrmsg:alice:pw-alice:bob:hi", &answer);
+    assert_int_equal(fixture_teardown(state), 0);
+    assert_true(answer.ended);
+    assert_memory_equal(answer.text, "err:unavailable:", 16);
+    assert_int_equal(fixture_setup(state), 0);
+}
+
 static void disabling_and_enabling_hold_at_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -286,6 +342,8 @@ int main(void)
         CASE(malformed_input_is_counted_and_changes_nothing),
         CASE(goodbye_closes),
         CASE(a_changed_password_holds_at_once),
+        CASE(a_password_changed_while_the_old_one_is_verified_holds_at_once),
+        CASE(a_verification_need_not_be_finished),
         CASE(disabling_and_enabling_hold_at_once),
         CASE(a_deleted_user_is_gone_at_once),
         CASE(a_message_of_limit_length_passes_and_one_more_byte_does_not),
