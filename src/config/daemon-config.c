@@ -191,37 +191,55 @@ const char *daemon_config_driver(const struct daemon_config *config)
 
 static int secret_failed(const char *path, int error, char **ret_error)
 {
-    if (asprintf(ret_error, "%s: the password cannot be read: %s", path, strerror(-error)) < 0) {
+    const char *why = error == -ENODATA ? "its first line is empty"
+                      : error == -E2BIG ? "its first line is too long or holds a NUL byte"
+                                        : strerror(-error);
+    if (asprintf(ret_error, "%s: the password cannot be read: %s", path, why) < 0) {
         *ret_error = NULL;
         return -ENOMEM;
     }
     return error;
 }
 
-/* The first line of `path` without its end. */
-static int read_secret(const char *path, char **ret, char **ret_error)
+/* The first line of `in` without its end: 0, -ENODATA (empty), -E2BIG (not all of it fits, or a NUL
+ * cuts it off) or another -errno. */
+static int first_line(FILE *in, char line[PASSWORD_LINE_MAX])
+{
+    errno = 0;
+    if (fgets(line, PASSWORD_LINE_MAX, in) == NULL)
+        return ferror(in) ? -errno : -ENODATA;
+    size_t len = strcspn(line, "\r\n");
+    if (line[len] == '\0' && !feof(in))
+        return -E2BIG;
+    line[len] = '\0';
+    return len > 0 ? 0 : -ENODATA;
+}
+
+int daemon_config_read_secret(const char *path, char **ret, char **ret_error)
 {
     char line[PASSWORD_LINE_MAX];
     FILE *in = fopen(path, "re");
+    *ret_error = NULL;
     if (in == NULL)
         return secret_failed(path, -errno, ret_error);
     setvbuf(in, NULL, _IONBF, 0); /* no second copy of the password in a buffer */
-    bool read = fgets(line, sizeof line, in) != NULL;
-    int r = read ? 0 : ferror(in) ? -EIO : -ENODATA;
+    int r = first_line(in, line);
+    char *secret = r == 0 ? strdup(line) : NULL;
+    explicit_bzero(line, sizeof line);
     fclose(in);
     if (r < 0)
         return secret_failed(path, r, ret_error);
-    line[strcspn(line, "\r\n")] = '\0';
-    *ret = strdup(line);
-    explicit_bzero(line, sizeof line);
-    return *ret == NULL ? -ENOMEM : 0;
+    if (secret == NULL)
+        return -ENOMEM;
+    *ret = secret;
+    return 0;
 }
 
 int daemon_config_mysql_password(const struct daemon_config *config, char **ret, char **ret_error)
 {
     *ret_error = NULL;
     if (config->storage.mysql.password_file[0] != '\0')
-        return read_secret(config->storage.mysql.password_file, ret, ret_error);
+        return daemon_config_read_secret(config->storage.mysql.password_file, ret, ret_error);
     *ret = NULL;
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
     char *path = NULL;
@@ -229,7 +247,7 @@ int daemon_config_mysql_password(const struct daemon_config *config, char **ret,
         return 0;
     if (asprintf(&path, "%s/" CREDENTIAL_PASSWORD, folder) < 0)
         return -ENOMEM;
-    int r = read_secret(path, ret, ret_error);
+    int r = daemon_config_read_secret(path, ret, ret_error);
     if (r == -ENOENT) {
         free(*ret_error);
         *ret_error = NULL;

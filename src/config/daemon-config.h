@@ -80,4 +80,9 @@ const char *daemon_config_driver(const struct daemon_config *config);
  */
 MUST_USE int daemon_config_mysql_password(const struct daemon_config *config, char **ret,
                                           char **ret_error);
+
+/* The first line of `path`, as above; -ENODATA where it is empty. */
+MUST_USE int daemon_config_read_secret(const char *path, char **ret, char **ret_error);
+
+/* Wipes and frees; takes NULL. */
 void daemon_config_free_secret(char *secret);

@@ -80,7 +80,7 @@ static int keep_secret(const struct ctl *ctl, const char *path, char **ret, bool
     struct stat status;
 
     if (lstat(path, &status) == 0)
-        return secret_from_file(ctl, path, ret);
+        return secret_for_server(ctl, path, ret);
     if (errno != ENOENT)
         return print_failure(ctl, EXIT_USAGE, "usage", "the password file %s: %s", path,
                              strerror(errno));
@@ -95,7 +95,7 @@ static int provision(const struct ctl *ctl, const struct dal_config *config)
     int code = EXIT_OK;
 
     if (ctl->options.admin_password_file)
-        code = secret_from_file(ctl, ctl->options.admin_password_file, &admin_password);
+        code = secret_for_server(ctl, ctl->options.admin_password_file, &admin_password);
     if (code != EXIT_OK)
         return code;
     struct dal_provision wish = {

@@ -18,9 +18,7 @@
 
 void secret_free(char *secret)
 {
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
+    daemon_config_free_secret(secret);
 }
 
 void secret_random(char ret[SECRET_TEXT_LEN + 1])
@@ -93,7 +91,7 @@ static int from_fd(const struct ctl *ctl, int fd, const char *origin, char **ret
     return EXIT_OK;
 }
 
-int secret_from_file(const struct ctl *ctl, const char *path, char **ret)
+static int from_file(const struct ctl *ctl, const char *path, char **ret)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
@@ -103,6 +101,17 @@ int secret_from_file(const struct ctl *ctl, const char *path, char **ret)
     int code = from_fd(ctl, fd, path, ret);
     close(fd);
     return code;
+}
+
+int secret_for_server(const struct ctl *ctl, const char *path, char **ret)
+{
+    char *error = NULL;
+    int result = daemon_config_read_secret(path, ret, &error);
+
+    if (result < 0)
+        print_failure(ctl, EXIT_USAGE, "usage", "%s", error ? error : strerror(-result));
+    free(error);
+    return result < 0 ? EXIT_USAGE : EXIT_OK;
 }
 
 static int from_fd_option(const struct ctl *ctl, char **ret)
@@ -193,7 +202,7 @@ int secret_obtain(const struct ctl *ctl, const char *userid, char **ret)
         return print_failure(ctl, EXIT_USAGE, "usage",
                              "--password-file and --password-fd exclude each other");
     if (ctl->options.password_file)
-        return secret_from_file(ctl, ctl->options.password_file, ret);
+        return from_file(ctl, ctl->options.password_file, ret);
     if (ctl->options.password_fd)
         return from_fd_option(ctl, ret);
     return from_terminal(ctl, userid, ret);

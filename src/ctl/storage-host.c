@@ -156,7 +156,7 @@ static int find_password(const struct ctl *ctl, char **ret)
         return code;
     }
     if (!*ret && access(MYSQL_CREDENTIAL, R_OK) == 0)
-        return secret_from_file(ctl, MYSQL_CREDENTIAL, ret);
+        return secret_for_server(ctl, MYSQL_CREDENTIAL, ret);
     return EXIT_OK;
 }
 

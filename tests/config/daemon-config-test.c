@@ -158,15 +158,28 @@ static void test_password_from_file(void **state)
 {
     (void)state;
     struct daemon_config config;
-    char content[512], *password, *error;
+    char content[512], longest[1023] = "", much[3000] = "", *password, *error;
+    const struct {
+        const char *content;
+        int error;
+        const char *words;
+    } wrong[] = {
+        {"", -ENODATA, "empty"}, {"\nsecond\n", -ENODATA, "empty"}, {much, -E2BIG, "too long"}};
+    memset(much, 'x', sizeof much - 1); /* a password cut short is a wrong password */
     snprintf(content, sizeof content, "storage: { mysql: { password_file = \"%s\"; }; };", secret);
     load(content, &config);
     write_file(secret, "secret\r\n");
     assert_password(&config, "secret");
-    write_file(secret, "");
-    assert_int_equal(daemon_config_mysql_password(&config, &password, &error), -ENODATA);
-    assert_non_null(strstr(error, secret));
-    free(error);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        write_file(secret, wrong[i].content);
+        assert_int_equal(daemon_config_mysql_password(&config, &password, &error), wrong[i].error);
+        assert_non_null(strstr(error, secret));
+        assert_non_null(strstr(error, wrong[i].words));
+        free(error);
+    }
+    memset(longest, 'x', 1022);
+    write_file(secret, longest);
+    assert_password(&config, longest);
     unlink(secret);
     assert_int_equal(daemon_config_mysql_password(&config, &password, &error), -ENOENT);
     assert_non_null(strstr(error, "No such file"));
