@@ -69,7 +69,9 @@ static bool tail_grow(struct conversation *conversation)
     return true;
 }
 
-/* Without memory for it the message is simply not in the tail: it is read from storage. */
+/* What is not in the tail, without memory for it, is read from storage. An account that was loaded
+ * between the commit and this may have told of the message already, so the tail may end before the
+ * conversation does, but never after it. */
 static void tail_append(struct bll *bll, struct conversation *conversation, struct message *message)
 {
     struct tail_entry *entry;
@@ -158,20 +160,23 @@ static bool has_present_member(const struct conversation *conversation)
     return false;
 }
 
-void conversation_committed(struct bll *bll, struct conversation *conversation,
-                            struct message *message)
+void conversation_reaches(struct bll *bll, struct conversation *conversation, uint64_t seq)
 {
-    if (message->seq <= conversation->end)
-        return; /* storage had it already: a key that came twice */
-    conversation->end = message->seq;
-    if (!has_present_member(conversation)) {
-        tail_clear(bll, conversation); /* nobody to serve it to from memory */
-        return;
-    }
-    tail_append(bll, conversation, message);
+    if (seq > conversation->end)
+        conversation->end = seq;
     LIST_FOREACH (link, &conversation->subscriptions) {
         struct account *account = LIST_ENTRY(link, struct subscription, by_conversation)->account;
         LIST_FOREACH (device, &account->devices)
             delivery_consider(bll, LIST_ENTRY(device, struct device, by_account));
     }
+}
+
+void conversation_committed(struct bll *bll, struct conversation *conversation,
+                            struct message *message)
+{
+    if (has_present_member(conversation))
+        tail_append(bll, conversation, message);
+    else
+        tail_clear(bll, conversation); /* nobody to serve it to from memory */
+    conversation_reaches(bll, conversation, message->seq);
 }

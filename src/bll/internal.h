@@ -61,7 +61,7 @@ struct subscription {
 struct conversation {
     UT_hash_handle hh; /* in bll.conversations, by id */
     struct list subscriptions;
-    struct tail_entry **tail; /* ring of the newest messages, without gap, the last is `end` */
+    struct tail_entry **tail; /* ring of the newest messages, without gap */
     unsigned tail_size, tail_first, tail_count;
     unsigned references;
     uint64_t id;
@@ -208,6 +208,8 @@ void conversation_unref(struct bll *bll, struct conversation *conversation);
 /* `message` has been committed: it joins the tail, and who is present is delivered to. */
 void conversation_committed(struct bll *bll, struct conversation *conversation,
                             struct message *message);
+/* It has messages up to `seq` in storage: who is present and behind is delivered to. */
+void conversation_reaches(struct bll *bll, struct conversation *conversation, uint64_t seq);
 /* Message number `seq` if it is in the tail, else NULL. Borrowed. */
 struct message *conversation_recent(const struct conversation *conversation, uint64_t seq);
 /* Lets the oldest go until no more than `limit` bytes are kept. */

@@ -57,8 +57,11 @@ static void stored(void *userdata, enum dal_outcome outcome, struct message *mes
         write_refuse(write, outcome_error(outcome), NULL);
         return;
     }
+    /* A commit that was cut off and turns up late looks as if it had been sent twice. */
     if (!again)
         conversation_committed(write->bll, write->conversation, message);
+    else if (message->conversation == write->conversation->id)
+        conversation_reaches(write->bll, write->conversation, message->seq);
     bll_answer_ack(write->bll, write->reply);
     write_end(write);
 }

@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fixture.h"
 
+#include "bll/internal.h"
+
 #include "util/clock.h"
 
 #include <errno.h>
@@ -493,6 +495,45 @@ static void a_quiesced_unit_starts_nothing(void **state)
     expect_no_push(fixture);
 }
 
+/* His inbox, as the logic unit has it in memory. */
+static struct conversation *inbox_of(struct fixture *fixture, const char *userid)
+{
+    struct account *account = account_find(fixture->bll, bytes_of(userid));
+
+    assert_non_null(account);
+    return account->subscriptions[account_subscription(account, account->inbox)].conversation;
+}
+
+/* An account that is loaded after the commit, but before its result is handled, tells of the
+ * message first. */
+static void a_message_that_was_heard_of_before_is_pushed_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+
+    present(fixture, "bob", 10002);
+    inbox_of(fixture, "bob")->end++;
+    assert_string_equal(send_text(fixture, "alice", "bob", "one"), "ack");
+    expect_delivery(fixture, 10002, "one");
+    assert_string_equal(send_text(fixture, "alice", "bob", "two"), "ack");
+    expect_delivery(fixture, 10002, "two");
+    expect_no_push(fixture);
+}
+
+/* After a commit that was cut off the writer may find the message's key only when it stores it
+ * again, and then cannot tell it from one that was sent twice. */
+static void a_message_that_turns_up_late_is_pushed_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_string_equal(send_text(fixture, "alice", "bob", "one"), "ack");
+    fixture->bll->key_counter--;
+    inbox_of(fixture, "bob")->end--;
+    present(fixture, "bob", 10002);
+    assert_string_equal(send_text(fixture, "alice", "bob", "one"), "ack");
+    expect_delivery(fixture, 10002, "one");
+    expect_no_push(fixture);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -523,6 +564,8 @@ int main(void)
         CASE(without_tails_in_memory_everything_comes_from_storage),
         CASE(conversations_that_wait_in_storage_take_turns),
         CASE(storage_that_is_away_refuses_writes_and_comes_back),
+        CASE(a_message_that_was_heard_of_before_is_pushed_at_once),
+        CASE(a_message_that_turns_up_late_is_pushed_at_once),
         CASE(a_quiesced_unit_starts_nothing),
     };
 
