@@ -95,7 +95,7 @@ def test_connections_and_half_frames_outlive_a_restart(manager):
         connection.sendall(alice.frame("bob", "whole") + multichat.ETX + b"wrmsg:alice:")
         assert multichat.read_answers(connection, 1) == ["ack"]
         restart(manager)
-        assert "2 of 2 connections go on after the restart" in manager.daemon.process.text()
+        manager.daemon.process.wait_log("2 of 2 connections go on after the restart")
         connection.sendall(alice.frame("bob", "half")[len("wrmsg:alice:"):] + multichat.ETX)
         assert multichat.read_answers(connection, 1) == ["ack"]
         idle.sendall(alice.frame("bob", "idle") + multichat.ETX)
@@ -132,7 +132,7 @@ def test_a_peer_that_left_meanwhile_is_no_error(manager):
     manager.stop()
     connection.close()
     manager.start()
-    assert "go on after the restart" in manager.daemon.process.text()
+    manager.daemon.process.wait_log("go on after the restart")
     manager.daemon.wait_figure("writers", lambda count: count == 0)
     manager.stop()
 
