@@ -104,7 +104,8 @@ void bll_tick(struct bll *bll);
 /* Something about the user has been changed in storage: what is remembered is loaded anew. */
 void bll_account_changed(struct bll *bll, struct bytes userid);
 
-/* From now on no new push is started, and frames are refused as busy. */
+/* From now on no new message is pushed. What still comes in is stored, to be delivered after the
+ * next start. */
 void bll_quiesce(struct bll *bll);
 /* Queues the cursors that are not stored yet; true once there are none. To be called again until
  * then, or until it has taken too long. */

@@ -85,10 +85,6 @@ void bll_frame(struct bll *bll, const struct addr *from, struct bytes frame, voi
         bll_answer_error(bll, reply, PROTO_ERROR_FORBIDDEN, NULL);
         return;
     }
-    if (bll->quiesced) {
-        bll_answer_error(bll, reply, PROTO_ERROR_BUSY, NULL);
-        return;
-    }
     verb = v1_parse_verb(frame, &reason);
     if (verb < 0)
         bll_answer_error(bll, reply, PROTO_ERROR_MALFORMED, reason);

@@ -91,7 +91,7 @@ static bool go_on_with(struct connections *connections, struct kept_connection *
         peercount_take(connections->peers, &from) < 0)
         return false;
     char *input = NULL;
-    long len = kept_connection_input(kept, connections->limits.frame_max, &input);
+    long len = kept_connection_input(kept, connection_input_max(&connections->limits), &input);
     struct connection *connection = take_up(connections, kept->socket, &from);
     kept->socket = -1;
     if (connection != NULL &&

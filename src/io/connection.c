@@ -38,10 +38,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_SIZE   16384 /* bytes read at a time */
-#define LINGER_US   (2 * USEC_PER_SEC)
-#define LINGER_MAX  (256 * 1024) /* bytes thrown away before the peer is cut off */
-#define INPUT_EXTRA 1            /* a frame's ETX */
+#define READ_SIZE  16384 /* bytes read at a time */
+#define LINGER_US  (2 * USEC_PER_SEC)
+#define LINGER_MAX (256 * 1024) /* bytes thrown away before the peer is cut off */
 
 enum state {
     STATE_OPEN,
@@ -161,12 +160,34 @@ void connection_close(struct connection *connection)
     leave(connection);
 }
 
+/* The peer will send no more, or cannot: what is left of it is what the kernel has. */
+static bool peer_gone(const struct connection *connection)
+{
+    return connection->end_of_input || connection->deaf;
+}
+
+/* No more frames are taken. */
+static void end(struct connection *connection)
+{
+    if (connection->state != STATE_OPEN)
+        return;
+    enter(connection, STATE_ENDING);
+    restart_clock(connection);
+    settle_later(connection);
+}
+
+void connection_finish(struct connection *connection)
+{
+    if (!peer_gone(connection))
+        end(connection);
+}
+
 void connection_suspend(struct connection *connection)
 {
-    if (connection->state != STATE_OPEN || connection->end_of_input)
+    if (connection->state != STATE_OPEN || peer_gone(connection))
         return;
     connection->suspending = true;
-    connection_finish(connection);
+    end(connection);
 }
 
 static void hand_over(struct connection *connection)
@@ -183,15 +204,6 @@ int connection_resume(struct connection *connection, struct bytes input)
     if (r == 0)
         settle_later(connection);
     return r;
-}
-
-void connection_finish(struct connection *connection)
-{
-    if (connection->state != STATE_OPEN)
-        return;
-    enter(connection, STATE_ENDING);
-    restart_clock(connection);
-    settle_later(connection);
 }
 
 bool connection_busy(const struct connection *connection)
@@ -344,7 +356,7 @@ static void refuse(struct connection *connection, enum connection_refusal why)
         connection_close(connection);
         return;
     }
-    connection_finish(connection);
+    end(connection);
     connection->handler.refuse(connection->handler.userdata, &connection->from, why, reply);
 }
 
@@ -379,7 +391,7 @@ static void take_frames(struct connection *connection)
             if (!connection->end_of_input)
                 return;
             if (stream.len == 0 || connection->cut_off) {
-                connection_finish(connection);
+                end(connection);
                 return;
             }
             frame = stream;
@@ -539,7 +551,7 @@ int connection_new(struct loop *loop, int fd, const struct addr *from,
     connection->metrics = metrics;
     list_init(&connection->link);
     list_init(&connection->owed);
-    buffer_init(&connection->input, limits->frame_max + INPUT_EXTRA);
+    buffer_init(&connection->input, connection_input_max(limits));
     buffer_init(&connection->output, SIZE_MAX / 2);
     loop_timer_init(&connection->timer, on_time, connection);
     loop_deferred_init(&connection->settling, settle, connection);

@@ -54,13 +54,20 @@ MUST_USE int connection_new(struct loop *loop, int fd, const struct addr *from,
 /* Closes at once and frees at the end of the turn; `closed` is called. */
 void connection_close(struct connection *connection);
 
-/* Takes no more frames, sends the answers that are owed, then closes. */
+/* Takes no more frames, sends the answers that are owed, then closes. Where the peer has gone
+ * already, what it left behind, which is not much, is still taken: it will not come again. */
 void connection_finish(struct connection *connection);
 
 /* Takes no more frames, sends the answers that are owed, and then lets go of the descriptor with
  * what has been read of the next frame (handler.suspended, which must be set), so that a successor
- * can go on with it. A connection that is ending anyway ends. */
+ * can go on with it. A connection that is ending anyway, or whose peer has gone, ends. */
 void connection_suspend(struct connection *connection);
+
+/* Bytes of input a connection may have read and not used. */
+static inline size_t connection_input_max(const struct connection_limits *limits)
+{
+    return limits->frame_max + 1; /* its ETX */
+}
 
 /* Goes on where a suspended connection stopped: `input` is taken as read from the peer first. 0,
  * -ENOBUFS if it is more than fits, -ENOMEM. Right after connection_new(). */

@@ -79,7 +79,8 @@ static int teardown(void **state)
         connection_close(connection);
     turn_some(loop);
     loop_free(loop);
-    close(client);
+    if (client >= 0)
+        close(client);
     return 0;
 }
 
@@ -156,11 +157,46 @@ static void a_peer_that_has_gone_is_not_handed_over(void **state)
     TURN_UNTIL(loop, connection == NULL);
 }
 
+/* A writer that sent several frames and went without waiting for answers will not come again: what
+ * it sent is taken all the same. */
+static void frames_of_a_peer_that_has_gone_are_taken(void (*end)(struct connection *connection))
+{
+    peer_send(loop, client, bytes_of("one\003two\003three\003"));
+    TURN_UNTIL(loop, held != NULL);
+    peer_reset(client);
+    client = -1;
+    for (const char *const *text = (const char *const[]){"one", "two", "three", NULL}; *text;
+         text++) {
+        struct reply *reply = held;
+        assert_non_null(reply);
+        assert_string_equal(frame, *text);
+        held = NULL;
+        reply_send(reply, bytes_of("ack\003"), false);
+        turn_some(loop);
+        if (connection)
+            end(connection);
+    }
+    TURN_UNTIL(loop, connection == NULL);
+    assert_int_equal(suspended_fd, -1);
+}
+
+static void suspending_takes_what_a_peer_that_has_gone_left(void **state)
+{
+    frames_of_a_peer_that_has_gone_are_taken(connection_suspend);
+}
+
+static void finishing_takes_what_a_peer_that_has_gone_left(void **state)
+{
+    frames_of_a_peer_that_has_gone_are_taken(connection_finish);
+}
+
 static void more_than_a_frame_is_not_taken(void **state)
 {
+    const struct connection_limits limits = {.frame_max = FRAME_MAX};
     char text[FRAME_MAX + 3];
 
     memset(text, 'x', sizeof(text));
+    assert_int_equal(connection_input_max(&limits), FRAME_MAX + 1);
     text[FRAME_MAX + 2] = '\0';
     assert_int_equal(connection_resume(connection, bytes_of(text)), -ENOBUFS);
 }
@@ -175,6 +211,8 @@ int main(void)
         CASE(with_nothing_read_there_is_nothing_to_hand_over),
         CASE(a_connection_that_is_to_be_closed_is_closed),
         CASE(a_peer_that_has_gone_is_not_handed_over),
+        CASE(suspending_takes_what_a_peer_that_has_gone_left),
+        CASE(finishing_takes_what_a_peer_that_has_gone_left),
         CASE(more_than_a_frame_is_not_taken),
     };
 
