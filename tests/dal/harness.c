@@ -137,11 +137,10 @@ struct sql_connection *harness_connect(void)
 
 static void control_server(const char *verb)
 {
-    const char *source = getenv("MULTICHAT_SRCDIR");
     char command[512];
 
-    snprintf(command, sizeof(command), "%s/tests/lib/mariadb %s '%s' >/dev/null",
-             source != NULL ? source : ".", verb, getenv("MULTICHAT_MYSQL_DIR"));
+    snprintf(command, sizeof(command), "'%s' %s '%s' >/dev/null", getenv("MULTICHAT_MYSQL_CONTROL"),
+             verb, getenv("MULTICHAT_MYSQL_DIR"));
     assert_int_equal(system(command), 0);
 }
 

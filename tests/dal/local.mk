@@ -9,7 +9,12 @@ tests_dal_outage_test_SOURCES = tests/dal/outage-test.c tests/dal/harness.c test
 tests_dal_outage_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_outage_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 if HAVE_SQLITE
-TESTS += tests/dal/storage-test tests/dal/outage-test
+check_PROGRAMS += tests/dal/fault-test
+tests_dal_fault_test_SOURCES = tests/dal/fault-test.c tests/dal/harness.c tests/dal/harness.h \
+	tests/dal/driver-faulty.c tests/dal/driver-faulty.h
+tests_dal_fault_test_CFLAGS = $(UNIT_CFLAGS)
+tests_dal_fault_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
+TESTS += tests/dal/storage-test tests/dal/outage-test tests/dal/fault-test
 endif
 if HAVE_MYSQL
 TESTS += tests/dal/storage-mariadb-test.sh tests/dal/outage-mariadb-test.sh
