@@ -37,6 +37,8 @@ static void open_faulty(void)
     config->readers = 1;
     if (dal_open_driver(config, &driver_faulty, &error) < 0)
         fail_msg("%s", error);
+    /* Faults are for what comes after: every thread has its connection. */
+    wait_up(true);
 }
 
 /* -- the work ---------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 #include <ftw.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,37 @@ void harness_kill_server(void)
 void harness_start_server(void)
 {
     control_server("start");
+}
+
+void harness_signal_server(int number)
+{
+    char name[256];
+    FILE *file;
+    int pid = 0;
+
+    snprintf(name, sizeof(name), "%s/server.pid", getenv("MULTICHAT_MYSQL_DIR"));
+    file = fopen(name, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &pid), 1);
+    fclose(file);
+    assert_true(pid > 1);
+    assert_int_equal(kill(pid, number), 0);
+}
+
+void harness_script(const char *text, bool as_root)
+{
+    struct dal_config before = config;
+    struct sql_connection *connection;
+
+    if (as_root) {
+        config.mysql_user = "root";
+        config.mysql_password = NULL;
+    }
+    connection = harness_connect();
+    config = before;
+    if (connection->driver->script(connection, text) != SQL_OK)
+        fail_msg("%s: %s", text, connection->error);
+    connection->driver->close(connection);
 }
 
 /* -- waiting ----------------------------------------------------------------------------------- */

@@ -41,6 +41,13 @@ struct sql_connection *harness_connect(void);
 void harness_kill_server(void);
 void harness_start_server(void);
 
+/* Stops it or lets it go on. */
+void harness_signal_server(int number);
+
+/* Runs a statement behind the storage unit's back; on MySQL as the server's administrator if
+ * `as_root`. */
+void harness_script(const char *text, bool as_root);
+
 /* -- waiting ----------------------------------------------------------------------------------- */
 
 /* Runs callbacks until `*flag` is true; fails the test after a minute. */

@@ -326,6 +326,28 @@ static void test_close_while_away(void **state)
     harness_open();
 }
 
+/* A server that hangs: dal_close() cuts short what it is waiting for. */
+static void test_close_while_hanging(void **state)
+{
+    struct sending sending;
+    uint64_t room = new_room("#room"), started;
+
+    if (!harness_is_mysql())
+        return;
+    wait_up(true);
+    harness_signal_server(SIGSTOP);
+    send_start(&sending, room, 1, "1", bytes_of("text"));
+    started = clock_monotonic_us();
+    harness_close();
+    assert_true(clock_monotonic_us() - started < 8 * USEC_PER_SEC);
+    assert_true(sending.done);
+    assert_int_equal(sending.outcome, DAL_UNAVAILABLE);
+    sending_deinit(&sending);
+    harness_signal_server(SIGCONT);
+    harness_open();
+    assert_int_equal(send_one(room, 1, "1", "text"), 1);
+}
+
 /* -- a file that cannot be opened yet ---------------------------------------------------------- */
 
 static void test_folder_comes_later(void **state)
@@ -365,6 +387,7 @@ int main(void)
         CASE(test_server_restarted_while_idle),
         CASE(test_server_killed_while_writing),
         CASE(test_close_while_away),
+        CASE(test_close_while_hanging),
         CASE(test_folder_comes_later),
     };
 

@@ -771,23 +771,65 @@ static void test_ping_and_status(void **state)
     assert_int_equal(status.schema_before, status.schema_known);
 }
 
-/* -- the schema -------------------------------------------------------------------------------- */
-
-static void behind_the_scenes(const char *text)
+/* A server that does not flush at commit is used, and it is said. */
+static void test_not_durable(void **state)
 {
-    struct sql_connection *connection = harness_connect();
+    struct dal_status status;
 
-    if (connection->driver->script(connection, text) != SQL_OK)
-        fail_msg("%s: %s", text, connection->error);
-    connection->driver->close(connection);
+    if (!harness_is_mysql())
+        return;
+    harness_close();
+    harness_script("SET GLOBAL innodb_flush_log_at_trx_commit = 2", true);
+    harness_open();
+    assert_int_equal(ping(), DAL_OK);
+    dal_status(&status);
+    harness_script("SET GLOBAL innodb_flush_log_at_trx_commit = 1", true);
+    assert_true(status.up);
+    assert_false(status.durable);
+    assert_non_null(strstr(status.trouble, "innodb_flush_log_at_trx_commit = 2"));
+    harness_reopen();
+    assert_int_equal(ping(), DAL_OK);
+    dal_status(&status);
+    assert_true(status.durable);
 }
+
+static void assert_provision_fails(const struct dal_provision *provision, const char *words)
+{
+    char *error = NULL;
+
+    assert_true(dal_mysql_provision(provision, &error) < 0);
+    assert_non_null(strstr(error, words));
+    free(error);
+}
+
+static void test_provision_refuses(void **state)
+{
+    struct dal_provision provision = {
+        .socket = "/nonexistent/socket", .database = "multichat", .user = "u", .password = "p"};
+
+#if !HAVE_MYSQL
+    assert_provision_fails(&provision, "without MySQL");
+    return;
+#endif
+    assert_provision_fails(&provision, "/nonexistent/socket");
+    provision.database = "a`; DROP DATABASE b";
+    assert_provision_fails(&provision, "allowed");
+    provision.database = "multichat";
+    provision.user = "it's";
+    assert_provision_fails(&provision, "allowed");
+    provision.user = "u";
+    provision.password = NULL;
+    assert_provision_fails(&provision, "password");
+}
+
+/* -- the schema -------------------------------------------------------------------------------- */
 
 static void test_newer_schema_is_refused(void **state)
 {
     struct dal_status status;
 
     harness_close();
-    behind_the_scenes("INSERT INTO schema_version (version, applied_ms) VALUES (1000, 0)");
+    harness_script("INSERT INTO schema_version (version, applied_ms) VALUES (1000, 0)", false);
     harness_open();
     assert_int_equal(ping(), DAL_UNAVAILABLE);
     dal_status(&status);
@@ -796,7 +838,7 @@ static void test_newer_schema_is_refused(void **state)
     assert_int_equal(status.schema_version, 1000);
     assert_int_equal(room_add("#room", NULL), DAL_UNAVAILABLE);
     /* It is looked at again, and goes on by itself. */
-    behind_the_scenes("DELETE FROM schema_version WHERE version = 1000");
+    harness_script("DELETE FROM schema_version WHERE version = 1000", false);
     wait_up(true);
     assert_int_equal(room_add("#room", NULL), DAL_OK);
 }
@@ -808,7 +850,7 @@ static void test_no_migration_unless_wanted(void **state)
     harness_teardown(state);
     harness_setup(state);
     harness_close();
-    behind_the_scenes("DELETE FROM schema_version");
+    harness_script("DELETE FROM schema_version", false);
     harness_config()->migrate = false;
     harness_open();
     assert_int_equal(ping(), DAL_UNAVAILABLE);
@@ -829,8 +871,8 @@ static void test_migration_can_be_repeated(void **state)
         return;
     assert_int_equal(send_one(room, 1, "k", "text"), 1);
     harness_close();
-    behind_the_scenes("DROP TABLE cursors");
-    behind_the_scenes("DROP TABLE schema_version");
+    harness_script("DROP TABLE cursors", false);
+    harness_script("DROP TABLE schema_version", false);
     harness_open();
     assert_int_equal(ping(), DAL_OK);
     dal_status(&status);
@@ -856,11 +898,11 @@ static void test_check_finds(void **state)
     }
     assert_sound();
     /* The oldest may be gone: that is what a clean-up would do. */
-    behind_the_scenes("DELETE FROM messages WHERE seq = 1");
+    harness_script("DELETE FROM messages WHERE seq = 1", false);
     assert_sound();
-    behind_the_scenes("DELETE FROM messages WHERE seq = 3");
+    harness_script("DELETE FROM messages WHERE seq = 3", false);
     assert_int_equal(device_add(alice.id, "one", &cursor, 1, &device), DAL_OK);
-    behind_the_scenes("UPDATE members SET since = 99");
+    harness_script("UPDATE members SET since = 99", false);
     assert_int_equal(check(findings), DAL_OK);
     assert_non_null(
         strstr(findings, "#room has 3 messages between the numbers 2 and 5: 1 are missing"));
@@ -928,6 +970,8 @@ int main(void)
         CASE(test_queue_is_bounded),
         CASE(test_close_finishes),
         CASE(test_ping_and_status),
+        CASE(test_not_durable),
+        CASE(test_provision_refuses),
         CASE(test_newer_schema_is_refused),
         CASE(test_no_migration_unless_wanted),
         CASE(test_migration_can_be_repeated),
