@@ -75,7 +75,7 @@ int command_parse(struct bytes line, struct command *ret, const char **ret_reaso
         *ret = (struct command){.kind = COMMAND_SAY, .text = rest};
         return 0;
     }
-    name = next_word(&rest);
+    name = rest.len > 0 && rest.data[0] != ' ' ? next_word(&rest) : (struct bytes){0};
     for (enum command_kind kind = COMMAND_SAY + 1; kind < COMMAND_COUNT; kind++)
         if (bytes_is(name, rows[kind].name))
             return fill(kind, rest, ret, ret_reason);

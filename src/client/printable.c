@@ -65,33 +65,6 @@ void printable_write(FILE *out, struct bytes text, enum printable_kind kind)
     }
 }
 
-char *printable_valid(struct bytes text)
-{
-    char *result = NULL;
-    size_t size;
-    FILE *out = open_memstream(&result, &size);
-
-    if (!out)
-        return NULL;
-    while (text.len > 0) {
-        uint32_t c;
-        int len = utf8_decode(text, &c);
-        if (len < 0) {
-            fputs(REPLACEMENT, out);
-            len = 1;
-        } else {
-            fwrite(text.data, 1, (size_t)len, out);
-        }
-        text.data += len;
-        text.len -= (size_t)len;
-    }
-    if (fclose(out) != 0) {
-        free(result);
-        return NULL;
-    }
-    return result;
-}
-
 static void write_time(FILE *out, uint64_t time_s, time_t now)
 {
     /* Beyond the year 9999 it is nonsense of the sender's. */

@@ -21,9 +21,6 @@ enum printable_kind {
  * stay: scripts and emoji need them. */
 void printable_write(FILE *out, struct bytes text, enum printable_kind kind);
 
-/* `text` with every byte that is no UTF-8 as U+FFFD, freed by the caller; NULL without memory. */
-MUST_USE char *printable_valid(struct bytes text);
-
 /* The line for a message: "[12:34] Alice (alice): text\n", or "[12:34] I: text\n" when `own`. A
  * message that is not of `now`'s day (local time) bears its date too. Freed by the caller; NULL
  * without memory. */

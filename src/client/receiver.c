@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define PUSHES_MAX       16
-#define PUSH_BYTES_MAX   65536 /* the server sends at most V1_PUSH_MAX; others may send more */
+#define PUSH_BYTES_MAX   (V1_PUSH_MAX + 1) /* room to see that nothing follows */
 #define PUSH_TIMEOUT_US  (15 * USEC_PER_SEC)
 #define REBIND_US        (2 * USEC_PER_SEC)  /* after listening failed */
 #define STRANGER_TOLD_US (60 * USEC_PER_SEC) /* between two notices about strangers */

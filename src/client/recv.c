@@ -30,22 +30,15 @@ struct recv {
 /* One object and a newline, freed by the caller; NULL without memory. */
 static char *json_line(const struct v1_push *push, size_t flags)
 {
-    char *name = printable_valid(push->name), *userid = printable_valid(push->userid);
-    char *text = printable_valid(push->text), *dump = NULL, *line = NULL;
-    json_t *object = NULL;
+    json_t *object = json_pack("{s:I, s:s%, s:s%, s:s%}", "time", (json_int_t)push->time_s, "from",
+                               push->userid.data, push->userid.len, "name", push->name.data,
+                               push->name.len, "text", push->text.data, push->text.len);
+    char *dump = object ? json_dumps(object, flags) : NULL, *line = NULL;
 
-    if (name && userid && text)
-        object = json_pack("{s:I, s:s, s:s, s:s}", "time", (json_int_t)push->time_s, "from", userid,
-                           "name", name, "text", text);
-    if (object)
-        dump = json_dumps(object, flags);
     if (dump && asprintf(&line, "%s\n", dump) < 0)
         line = NULL;
     free(dump);
     json_decref(object);
-    free(text);
-    free(userid);
-    free(name);
     return line;
 }
 

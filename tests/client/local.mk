@@ -1,1 +1,29 @@
-# tests/client: nothing yet
+# tests/client: the client, by its parts and by its dialogues.
+if HAVE_CMOCKA
+client_units = \
+	tests/client/lines-test \
+	tests/client/options-test \
+	tests/client/outbox-test \
+	tests/client/printable-test \
+	tests/client/sender-test
+check_PROGRAMS += $(client_units)
+TESTS += $(client_units)
+
+tests_client_lines_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_lines_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_options_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_options_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_outbox_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_outbox_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+# Every call by which the outbox changes the disk goes through the test.
+tests_client_outbox_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=openat,--wrap=mkdirat,--wrap=renameat,--wrap=unlinkat \
+	-Wl,--wrap=write,--wrap=fsync,--wrap=flock
+tests_client_printable_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_printable_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_sender_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_sender_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+endif
+
+TESTS += tests/client/test_client.py
+EXTRA_DIST += tests/client/test_client.py tests/client/fakeserver.py tests/client/screen.py

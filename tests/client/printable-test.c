@@ -1,0 +1,100 @@
+/* Making hostile text harmless.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "client/printable.h"
+#include "util/utf8.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void check(const char *text, enum printable_kind kind, const char *expected)
+{
+    char *result = NULL;
+    size_t size;
+    FILE *out = open_memstream(&result, &size);
+
+    printable_write(out, bytes_of(text), kind);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(result, expected);
+    free(result);
+}
+
+static void test_what_is_shown_how(void **state)
+{
+    check("plain, 한국어, 😀", PRINTABLE_TEXT, "plain, 한국어, 😀");
+    check("\x1b[2J\x07\x7f\r", PRINTABLE_TEXT, "^[[2J^G^?^M");
+    check("a\nb\tc", PRINTABLE_TEXT, "a\n    | b\tc");
+    check("a\nb\tc", PRINTABLE_NAME, "a^Jb^Ic");
+    check("\xc2\x9b"
+          "31m",
+          PRINTABLE_TEXT, "\\u{9B}31m");
+    check("\u202e\u2066\u200b\ufeff\u2028", PRINTABLE_TEXT,
+          "\\u{202E}\\u{2066}\\u{200B}\\u{FEFF}\\u{2028}");
+    check("👩\u200d🚀", PRINTABLE_TEXT, "👩\u200d🚀");
+    check("a\xff\xc3", PRINTABLE_TEXT, "a\uFFFD\uFFFD");
+    check("\xed\xa0\x80", PRINTABLE_TEXT, "\uFFFD\uFFFD\uFFFD"); /* a surrogate */
+    check("\U000e0041", PRINTABLE_TEXT, "\\u{E0041}");
+    check("", PRINTABLE_TEXT, "");
+}
+
+/* Whatever comes in, what goes out is UTF-8 without anything that controls a terminal. */
+static void test_any_bytes(void **state)
+{
+    uint32_t seed = 12345;
+
+    for (int round = 0; round < 2000; round++) {
+        char text[32], *result = NULL;
+        size_t size;
+        FILE *out = open_memstream(&result, &size);
+
+        for (size_t i = 0; i < sizeof(text); i++)
+            text[i] = (char)((seed = seed * 1664525 + 1013904223) >> 24);
+        printable_write(out, (struct bytes){text, sizeof(text)}, PRINTABLE_NAME);
+        assert_int_equal(fclose(out), 0);
+        assert_true(utf8_valid((struct bytes){result, size}));
+        for (size_t i = 0; i < size; i++)
+            assert_true((unsigned char)result[i] >= 0x20 && result[i] != 0x7f);
+        free(result);
+    }
+}
+
+static void check_message(uint64_t when, bool own, time_t now, const char *text,
+                          const char *expected)
+{
+    const struct v1_push push = {
+        .time_s = when,
+        .name = bytes_of("Bob"),
+        .userid = bytes_of("bob"),
+        .text = bytes_of(text),
+    };
+    char *line = printable_message(&push, own, now);
+
+    assert_string_equal(line, expected);
+    free(line);
+}
+
+static void test_messages(void **state)
+{
+    check_message(45296, false, 50000, "hi", "[12:34] Bob (bob): hi\n");
+    check_message(45296, true, 50000, "hi", "[12:34] I: hi\n");
+    check_message(45296, false, 90000, "hi", "[1970-01-01 12:34] Bob (bob): hi\n");
+    check_message(45296, false, 50000, "a\nb\n\n", "[12:34] Bob (bob): a\n    | b\n");
+    check_message(UINT64_MAX, false, 0, "hi", "[00:00] Bob (bob): hi\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_shown_how),
+        cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_messages),
+    };
+
+    setenv("TZ", "UTC", 1);
+    tzset();
+    return cmocka_run_group_tests_name("printable", tests, NULL, NULL);
+}
