@@ -1,5 +1,6 @@
 # man: the manual pages.
 dist_man_MANS += \
+	man/multichat.1 \
 	man/multichat-bench.1 \
 	man/multichat-protocol.7 \
 	man/multichatctl.8 \
