@@ -25,5 +25,9 @@ tests_client_sender_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_sender_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 endif
 
-TESTS += tests/client/test_client.py
-EXTRA_DIST += tests/client/test_client.py tests/client/fakeserver.py tests/client/screen.py
+client_dialogues = \
+	tests/client/test_client.py \
+	tests/client/test_terminal.py
+TESTS += $(client_dialogues)
+EXTRA_DIST += $(client_dialogues) \
+	tests/client/fakeserver.py tests/client/harness.py tests/client/screen.py

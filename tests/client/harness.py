@@ -1,0 +1,122 @@
+"""multichat in a home folder of its own, for the dialogues of this folder.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import os
+import re
+import subprocess
+import threading
+
+import pytest
+
+from fakeserver import ETX, FakeServer
+from multichat import PATIENCE, SANITIZER, program, wait_until
+from screen import Terminal
+
+MULTICHAT = program("multichat")
+PASSWORD = "pass word"
+
+
+def error(code, reason="because"):
+    return ("err:%s:%s" % (code, reason)).encode() + ETX
+
+
+class Client:
+    """A home folder, and multichat run in it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.password_file = os.path.join(folder, "password")
+        with open(self.password_file, "w", encoding="utf-8") as file:
+            file.write(PASSWORD + "\nnot this\n")
+        os.chmod(self.password_file, 0o600)
+        self.env = {key: value for key, value in os.environ.items()
+                    if not key.startswith(("XDG_", "LC_", "INPUTRC"))}
+        self.env.update(HOME=folder, LANG="C.UTF-8", TZ="UTC", INPUTRC="/dev/null",
+                        XDG_STATE_HOME=os.path.join(folder, "state"))
+        self.running = []
+
+    def argv(self, server, *arguments, password=True):
+        argv = [MULTICHAT, "--user", "alice", "--server", server.host, "--poll-port",
+                str(server.poll_port), "--write-port", str(server.write_port)]
+        if password:
+            argv += ["--password-file", self.password_file]
+        return argv + list(arguments)
+
+    def run(self, server, *arguments, text="", **more):
+        """Runs to the end; returns the completed process, its output as text."""
+        result = subprocess.run(self.argv(server, *arguments, **more), input=text.encode(),
+                                capture_output=True, env=self.env, timeout=PATIENCE, check=False)
+        result.stdout, result.stderr = result.stdout.decode(), result.stderr.decode()
+        assert not SANITIZER.search(result.stderr), result.stderr
+        return result
+
+    def start(self, server, *arguments, **more):
+        more = dict(dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE),
+                    **more)
+        child = subprocess.Popen(self.argv(server, *arguments), env=self.env, **more)
+        self.running.append(child)
+        return child
+
+    def terminal(self, server, *arguments, columns=60, **more):
+        terminal = Terminal(self.argv(server, *arguments, **more), self.env, columns)
+        self.running.append(terminal.child)
+        return terminal
+
+    def kept(self):
+        """The entries of the outbox, oldest first: (to, text)."""
+        entries = {}
+        for folder, _, names in os.walk(os.path.join(self.folder, "state")):
+            for name in names:
+                if name not in ("lock", "new"):
+                    with open(os.path.join(folder, name), encoding="utf-8", newline="") as file:
+                        entries[name] = tuple(file.read().split("\n", 1))
+        return [entries[name] for name in sorted(entries)]
+
+    def close(self):
+        for child in self.running:
+            if child.poll() is None:
+                child.kill()
+                child.wait(PATIENCE)
+
+
+def finish(child, text=None):
+    """Waits for a started client; its exit code, output and errors."""
+    out, err = child.communicate(text, timeout=PATIENCE)
+    err = err.decode() if err is not None else ""
+    assert not SANITIZER.search(err), err
+    return child.returncode, out.decode() if out is not None else "", err
+
+
+class Follower:
+    """Collects the lines of a stream as they come."""
+
+    def __init__(self, stream):
+        self.changed = threading.Condition()
+        self.lines = []
+        self.thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self.thread.start()
+
+    def _read(self, stream):
+        for line in stream:
+            with self.changed:
+                self.lines.append(line.decode().rstrip("\n"))
+                self.changed.notify_all()
+
+    def wait_for(self, pattern):
+        return wait_until(lambda: next((x for x in self.lines if re.search(pattern, x)), None),
+                          "%r among %r" % (pattern, self.lines), self.changed)
+
+
+@pytest.fixture
+def server():
+    fake = FakeServer()
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+def client(tmp_path):
+    made = Client(str(tmp_path))
+    yield made
+    made.close()
