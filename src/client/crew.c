@@ -6,21 +6,38 @@
 #include "client/poller.h"
 #include "client/receiver.h"
 
+#include <signal.h>
+
+/* Starts both threads, which inherit the caller's signal mask. */
+static int start_threads(struct crew *crew)
+{
+    int r = -pthread_create(&crew->receiver, NULL, receiver_main, &crew->session);
+
+    if (r < 0)
+        return r;
+    r = -pthread_create(&crew->poller, NULL, poller_main, &crew->session);
+    if (r < 0) {
+        session_stop(&crew->session);
+        pthread_join(crew->receiver, NULL);
+    }
+    return r;
+}
+
 int crew_start(struct crew *crew, const struct settings *settings, const char *password)
 {
+    sigset_t all, before;
     int r = session_init(&crew->session, settings, password);
 
     if (r < 0)
         return r;
-    r = -pthread_create(&crew->receiver, NULL, receiver_main, &crew->session);
-    if (r == 0) {
-        r = -pthread_create(&crew->poller, NULL, poller_main, &crew->session);
-        if (r == 0)
-            return 0;
-        session_stop(&crew->session);
-        pthread_join(crew->receiver, NULL);
-    }
-    session_deinit(&crew->session);
+    /* All of them, also those the input thread blocks later: else the system hands those to a
+     * thread that does not read the signalfd. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = start_threads(crew);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r < 0)
+        session_deinit(&crew->session);
     return r;
 }
 

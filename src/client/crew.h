@@ -11,8 +11,8 @@ struct crew {
     pthread_t poller, receiver;
 };
 
-/* Starts them. Signals are blocked already, so that only the input thread sees them. `settings`
- * and `password` are borrowed. 0 or -errno, and then nothing runs. */
+/* Starts them, with every signal blocked, so that only the input thread sees any. `settings` and
+ * `password` are borrowed. 0 or -errno, and then nothing runs. */
 MUST_USE int crew_start(struct crew *crew, const struct settings *settings, const char *password);
 
 /* Stops and joins them, and frees the session. */
