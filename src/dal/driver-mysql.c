@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <mysql.h>
-#include <mysqld_error.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,37 +56,38 @@ static struct mysql_connection *mysql_of(struct sql_connection *connection)
 
 /* -- errors ------------------------------------------------------------------------------------ */
 
+/* By number, which is the protocol's and stays: Oracle's header renames those errors that its own
+ * server no longer sends, and each server has some that the other's header does not know. */
 static const struct error_class {
     unsigned number;
     enum sql_status status;
 } error_classes[] = {
-    {ER_DUP_ENTRY, SQL_DUPLICATE},
-    {ER_DUP_ENTRY_WITH_KEY_NAME, SQL_DUPLICATE},
-    {ER_NO_REFERENCED_ROW, SQL_NO_PARENT},
-    {ER_NO_REFERENCED_ROW_2, SQL_NO_PARENT},
-    {ER_DATA_TOO_LONG, SQL_REFUSED},
-    {ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, SQL_REFUSED},
-    {ER_WARN_DATA_OUT_OF_RANGE, SQL_REFUSED},
-    {ER_INVALID_CHARACTER_STRING, SQL_REFUSED},
-    {ER_BAD_NULL_ERROR, SQL_REFUSED},
-    {ER_LOCK_DEADLOCK, SQL_RETRY},
-    {ER_LOCK_WAIT_TIMEOUT, SQL_RETRY},
-    {ER_NEED_REPREPARE, SQL_RETRY},
-    {ER_CHECKREAD, SQL_RETRY}, /* the row has changed since it was read */
-    {ER_UNKNOWN_STMT_HANDLER, SQL_LOST},
-    {ER_SERVER_SHUTDOWN, SQL_LOST},
-    {ER_NORMAL_SHUTDOWN, SQL_LOST},
-    {ER_NEW_ABORTING_CONNECTION, SQL_LOST},
-    {ER_ABORTING_CONNECTION, SQL_LOST},
-    {ER_NET_READ_ERROR, SQL_LOST},
-    {ER_NET_READ_INTERRUPTED, SQL_LOST},
-    {ER_NET_ERROR_ON_WRITE, SQL_LOST},
-    {ER_NET_WRITE_INTERRUPTED, SQL_LOST},
-    {ER_NET_READ_ERROR_FROM_PIPE, SQL_LOST},
-    {ER_NET_PACKETS_OUT_OF_ORDER, SQL_LOST},
-#ifdef ER_CONNECTION_KILLED
-    {ER_CONNECTION_KILLED, SQL_LOST},
-#endif
+    {1062, SQL_DUPLICATE}, /* ER_DUP_ENTRY */
+    {1586, SQL_DUPLICATE}, /* ER_DUP_ENTRY_WITH_KEY_NAME */
+    {1216, SQL_NO_PARENT}, /* ER_NO_REFERENCED_ROW */
+    {1452, SQL_NO_PARENT}, /* ER_NO_REFERENCED_ROW_2 */
+    {1406, SQL_REFUSED},   /* ER_DATA_TOO_LONG */
+    {1366, SQL_REFUSED},   /* ER_TRUNCATED_WRONG_VALUE_FOR_FIELD */
+    {1264, SQL_REFUSED},   /* ER_WARN_DATA_OUT_OF_RANGE */
+    {1300, SQL_REFUSED},   /* ER_INVALID_CHARACTER_STRING */
+    {1048, SQL_REFUSED},   /* ER_BAD_NULL_ERROR */
+    {1213, SQL_RETRY},     /* ER_LOCK_DEADLOCK */
+    {1205, SQL_RETRY},     /* ER_LOCK_WAIT_TIMEOUT */
+    {1615, SQL_RETRY},     /* ER_NEED_REPREPARE */
+    {1020, SQL_RETRY},     /* ER_CHECKREAD: the row has changed since it was read */
+    {1243, SQL_LOST},      /* ER_UNKNOWN_STMT_HANDLER */
+    {1053, SQL_LOST},      /* ER_SERVER_SHUTDOWN */
+    {1184, SQL_LOST},      /* ER_NEW_ABORTING_CONNECTION */
+    {1152, SQL_LOST},      /* ER_ABORTING_CONNECTION */
+    {1158, SQL_LOST},      /* ER_NET_READ_ERROR */
+    {1159, SQL_LOST},      /* ER_NET_READ_INTERRUPTED */
+    {1160, SQL_LOST},      /* ER_NET_ERROR_ON_WRITE */
+    {1161, SQL_LOST},      /* ER_NET_WRITE_INTERRUPTED */
+    {1154, SQL_LOST},      /* ER_NET_READ_ERROR_FROM_PIPE */
+    {1156, SQL_LOST},      /* ER_NET_PACKETS_OUT_OF_ORDER */
+    {1927, SQL_LOST},      /* ER_CONNECTION_KILLED, of MariaDB */
+    {3169, SQL_LOST},      /* ER_SESSION_WAS_KILLED, of MySQL 8 */
+    {4031, SQL_LOST},      /* ER_CLIENT_INTERACTION_TIMEOUT, of MySQL 8 */
 };
 
 /* The client's own errors (2000 to 2999) are about the connection, but for these. */
