@@ -364,14 +364,21 @@ static enum started start(struct bll *bll, struct device *device)
     return push_current(bll, device);
 }
 
+/* While it stops, a message of which a part has arrived is still finished. */
+static bool may_start(const struct bll *bll, const struct device *device)
+{
+    return !bll->quiesced || device->offset > 0;
+}
+
 void delivery_run(struct bll *bll)
 {
     int passed_over = 0;
 
-    if (bll->quiesced)
-        return;
     LIST_FOREACH_SAFE (link, &bll->ready) {
-        switch (start(bll, LIST_ENTRY(link, struct device, by_state))) {
+        struct device *device = LIST_ENTRY(link, struct device, by_state);
+        if (!may_start(bll, device))
+            continue;
+        switch (start(bll, device)) {
         case STARTED:
             break;
         case PASSED_OVER:
@@ -395,6 +402,7 @@ static void delivered(struct bll *bll, struct device *device)
     device->offset = device->next_offset;
     if (device->offset < message->text.len)
         return;
+    device->offset = 0;
     metrics_add(bll->metrics, METRIC_MESSAGES_DELIVERED, 1);
     acknowledge(bll, device, message);
     message_unref(message);
@@ -407,9 +415,9 @@ static void after_push(struct bll *bll, struct device *device, enum bll_push res
     case BLL_PUSH_DELIVERED:
         delivered(bll, device);
         if (device->current) {
-            device_move(bll, device, DEVICE_READY); /* its other parts, even while quiescing */
-            if (bll->quiesced)
-                (void)push_current(bll, device);
+            /* The next part at once: whoever stops in between would repeat this one. */
+            device_move(bll, device, DEVICE_READY);
+            (void)push_current(bll, device);
             return;
         }
         device_move(bll, device, DEVICE_QUIET);

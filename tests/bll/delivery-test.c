@@ -263,6 +263,60 @@ static void long_texts_go_in_parts_and_only_what_failed_is_repeated(void **state
     assert_int_equal(counted(fixture, METRIC_MESSAGES_DELIVERED), 1);
 }
 
+/* A part has arrived and the next one has to wait for its turn when the stop begins. */
+static void a_stop_finishes_the_parts_of_a_message(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[5001];
+
+    memset(text, 'x', 5000);
+    text[5000] = '\0';
+    present(fixture, "bob", 10002);
+    present(fixture, "carol", 10003);
+    assert_string_equal(send_text(fixture, "alice", "bob", text), "ack");
+    WAIT_FOR(fixture, fixture->push_count == 1);
+    assert_string_equal(send_text(fixture, "alice", "carol", "one"), "ack");
+    assert_string_equal(send_text(fixture, "alice", "carol", "two"), "ack");
+    WAIT_FOR(fixture, fixture->push_count == 2);
+    fixture->push_result = -EAGAIN;
+    end_push(fixture, BLL_PUSH_DELIVERED);
+    bll_quiesce(fixture->bll);
+    fixture->push_result = 0;
+    expect_delivery(fixture, 10003, "one");
+    WAIT_FOR(fixture, fixture->push_count == 1);
+    end_push(fixture, BLL_PUSH_DELIVERED);
+    expect_no_push(fixture);
+    fixture_restart(fixture, true);
+    present(fixture, "bob", 10002);
+    expect_no_push(fixture);
+    present(fixture, "carol", 10003);
+    expect_delivery(fixture, 10003, "two");
+}
+
+/* With more devices ready than there may be pushes, the parts of a message do not queue up anew. */
+static void the_parts_of_a_message_follow_each_other(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[5001];
+
+    memset(text, 'x', 5000);
+    text[5000] = '\0';
+    present(fixture, "bob", 10002);
+    present(fixture, "carol", 10003);
+    assert_string_equal(send_text(fixture, "alice", "bob", text), "ack");
+    WAIT_FOR(fixture, fixture->push_count == 1);
+    fixture->push_result = -EAGAIN;
+    assert_string_equal(send_text(fixture, "alice", "carol", "one"), "ack");
+    fixture->push_result = 0;
+    bll_pushed(fixture->bll, fixture->pushes[0].token, BLL_PUSH_DELIVERED);
+    assert_int_equal(fixture->push_count, 2);
+    assert_int_equal(fixture->pushes[1].to.port, 10002);
+    fixture->pushes[0] = fixture->pushes[1];
+    fixture->push_count = 1;
+    end_push(fixture, BLL_PUSH_DELIVERED);
+    expect_delivery(fixture, 10003, "one");
+}
+
 static void a_restart_loses_and_repeats_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -554,6 +608,8 @@ int main(void)
         CASE(a_note_to_oneself_arrives),
         CASE(a_room_reaches_its_members),
         CASE(long_texts_go_in_parts_and_only_what_failed_is_repeated),
+        CASE(a_stop_finishes_the_parts_of_a_message),
+        CASE(the_parts_of_a_message_follow_each_other),
         CASE(a_restart_loses_and_repeats_nothing),
         CASE(what_arrives_while_cursors_are_stored_is_not_repeated_after_a_stop),
         CASE(a_crash_loses_nothing),
