@@ -308,11 +308,6 @@ int channel_send(struct channel *channel, const struct v1_write *write, uint32_t
     return 0;
 }
 
-unsigned channel_waiting(const struct channel *channel)
-{
-    return channel->waiting;
-}
-
 uint64_t channel_connects(const struct channel *channel)
 {
     return channel->connects;

@@ -37,8 +37,5 @@ bool channel_ready(const struct channel *channel);
 /* Sends a frame; channel_ready() must hold. 0 or -ENOBUFS, -ENOMEM (nothing was sent). */
 MUST_USE int channel_send(struct channel *channel, const struct v1_write *write, uint32_t tag);
 
-/* Frames whose answer is still to come. */
-unsigned channel_waiting(const struct channel *channel);
-
 /* Connections made so far. */
 uint64_t channel_connects(const struct channel *channel);

@@ -95,10 +95,3 @@ void writer_u64(struct writer *writer, uint64_t number)
     } while (number > 0);
     writer_bytes(writer, (struct bytes){.data = digits + start, .len = sizeof(digits) - start});
 }
-
-struct bytes writer_done(const struct writer *writer)
-{
-    if (writer->error || writer->len == 0)
-        return nothing;
-    return (struct bytes){.data = writer->data, .len = writer->len};
-}

@@ -42,6 +42,3 @@ void writer_bytes(struct writer *writer, struct bytes bytes);
 void writer_text(struct writer *writer, const char *text);
 void writer_char(struct writer *writer, char c);
 void writer_u64(struct writer *writer, uint64_t number);
-
-/* What was written; empty if the writer failed. */
-struct bytes writer_done(const struct writer *writer);

@@ -1,15 +1,12 @@
-/* Names and explanations of the counters, out of the one table.
+/* Names of the counters, out of the one table.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "util/metrics.h"
 
 #include <assert.h>
 
-static const struct {
-    const char *name;
-    const char *help;
-} table[METRIC_COUNT] = {
-#define X(symbol, name, help) [METRIC_##symbol] = {name, help},
+static const char *const names[METRIC_COUNT] = {
+#define X(symbol, name, help) [METRIC_##symbol] = name,
     METRICS_TABLE (X)
 #undef X
 };
@@ -17,11 +14,5 @@ static const struct {
 const char *metric_name(enum metric metric)
 {
     assert(metric < METRIC_COUNT);
-    return table[metric].name;
-}
-
-const char *metric_help(enum metric metric)
-{
-    assert(metric < METRIC_COUNT);
-    return table[metric].help;
+    return names[metric];
 }

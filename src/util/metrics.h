@@ -50,6 +50,5 @@ static inline void metrics_add(struct metrics *metrics, enum metric metric, uint
     metrics->value[metric] += count;
 }
 
-/* "polls-accepted" and its explanation; `metric` < METRIC_COUNT. */
+/* "polls-accepted"; `metric` < METRIC_COUNT. */
 const char *metric_name(enum metric metric);
-const char *metric_help(enum metric metric);

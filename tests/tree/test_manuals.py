@@ -45,6 +45,14 @@ def test_references_lead_somewhere(path):
     assert named <= there, "not there: " + ", ".join(sorted(named - there))
 
 
+def test_the_counters_are_explained_as_in_the_code():
+    header = tree.read("src/util/metrics.h")
+    table = re.findall(r'^    X\(\w+, "([a-z-]+)",[\s\\]+"([^"]+)"\)', header, re.MULTILINE)
+    assert len(table) == header.count("    X(") > 20
+    manual = tree.read("man/multichatctl.8").split(".Sh COUNTERS")[1].split(".El")[0]
+    assert re.findall(r"^\.It Li ([a-z-]+)\n(.+)$", manual, re.MULTILINE) == table
+
+
 def protocol():
     return tree.read("man/multichat-protocol.7")
 

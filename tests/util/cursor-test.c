@@ -121,6 +121,11 @@ static void number_with_nul_is_none(void **state)
     assert_int_equal(bytes_to_u64(LITERAL("12\0"), 999, &value), -EBADMSG);
 }
 
+static struct bytes written(const struct writer *writer)
+{
+    return (struct bytes){.data = writer->data, .len = writer->len};
+}
+
 static void writes_to_the_last_byte(void **state)
 {
     for (size_t size = 0; size < 20; size++) {
@@ -134,10 +139,9 @@ static void writes_to_the_last_byte(void **state)
         writer_bytes(&writer, (struct bytes){0});
         if (size >= 9) {
             assert_int_equal(writer.error, 0);
-            assert_true(bytes_equal(writer_done(&writer), LITERAL("abc:120\0x")));
+            assert_true(bytes_equal(written(&writer), LITERAL("abc:120\0x")));
         } else {
             assert_int_equal(writer.error, -ENOBUFS);
-            assert_int_equal(writer_done(&writer).len, 0);
         }
         exact_free(room);
     }
@@ -170,8 +174,8 @@ static void writes_numbers(void **state)
         writer_init(&writer, room, sizeof(room));
         writer_u64(&writer, numbers[i]);
         snprintf(text, sizeof(text), "%llu", (unsigned long long)numbers[i]);
-        assert_true(bytes_is(writer_done(&writer), text));
-        assert_int_equal(bytes_to_u64(writer_done(&writer), UINT64_MAX, &back), 0);
+        assert_true(bytes_is(written(&writer), text));
+        assert_int_equal(bytes_to_u64(written(&writer), UINT64_MAX, &back), 0);
         assert_true(back == numbers[i]);
     }
 }
