@@ -1,28 +1,46 @@
-# tests/dal: one suite over every real engine, and the scripted driver for what engines rarely do.
-EXTRA_DIST += tests/dal/storage-mariadb-test.sh tests/dal/outage-mariadb-test.sh
+# tests/dal: one suite over every real engine, SQLite with faults, and the scripted driver that knows
+# what it will be asked.
+EXTRA_DIST += \
+	tests/dal/messages-mariadb-test.sh \
+	tests/dal/outage-mariadb-test.sh \
+	tests/dal/storage-mariadb-test.sh
 if HAVE_CMOCKA
-check_PROGRAMS += tests/dal/storage-test tests/dal/outage-test
-tests_dal_storage_test_SOURCES = tests/dal/storage-test.c tests/dal/harness.c tests/dal/harness.h
-tests_dal_storage_test_CFLAGS = $(UNIT_CFLAGS)
-tests_dal_storage_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
-tests_dal_outage_test_SOURCES = tests/dal/outage-test.c tests/dal/harness.c tests/dal/harness.h
+dal_harness = tests/dal/harness.c tests/dal/harness.h
+check_PROGRAMS += \
+	tests/dal/messages-test \
+	tests/dal/outage-test \
+	tests/dal/storage-test \
+	tests/dal/writer-test
+TESTS += tests/dal/writer-test
+tests_dal_messages_test_SOURCES = tests/dal/messages-test.c $(dal_harness)
+tests_dal_messages_test_CFLAGS = $(UNIT_CFLAGS)
+tests_dal_messages_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
+tests_dal_outage_test_SOURCES = tests/dal/outage-test.c $(dal_harness)
 tests_dal_outage_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_outage_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/dal/writer-test
-tests_dal_writer_test_SOURCES = tests/dal/writer-test.c tests/dal/harness.c tests/dal/harness.h \
+tests_dal_storage_test_SOURCES = tests/dal/storage-test.c $(dal_harness)
+tests_dal_storage_test_CFLAGS = $(UNIT_CFLAGS)
+tests_dal_storage_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
+tests_dal_writer_test_SOURCES = tests/dal/writer-test.c $(dal_harness) \
 	tests/dal/driver-fake.c tests/dal/driver-fake.h
 tests_dal_writer_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_writer_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
-TESTS += tests/dal/writer-test
 if HAVE_SQLITE
 check_PROGRAMS += tests/dal/fault-test
-tests_dal_fault_test_SOURCES = tests/dal/fault-test.c tests/dal/harness.c tests/dal/harness.h \
+tests_dal_fault_test_SOURCES = tests/dal/fault-test.c $(dal_harness) \
 	tests/dal/driver-faulty.c tests/dal/driver-faulty.h
 tests_dal_fault_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_fault_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
-TESTS += tests/dal/storage-test tests/dal/outage-test tests/dal/fault-test
+TESTS += \
+	tests/dal/fault-test \
+	tests/dal/messages-test \
+	tests/dal/outage-test \
+	tests/dal/storage-test
 endif
 if HAVE_MYSQL
-TESTS += tests/dal/storage-mariadb-test.sh tests/dal/outage-mariadb-test.sh
+TESTS += \
+	tests/dal/messages-mariadb-test.sh \
+	tests/dal/outage-mariadb-test.sh \
+	tests/dal/storage-mariadb-test.sh
 endif
 endif
