@@ -169,7 +169,7 @@ bool bll_flush_cursors(struct bll *bll)
 {
     cursors_save(bll);
     /* One that moves while it is being stored has to be stored again afterwards. */
-    return list_empty(&bll->dirty) && list_empty(&bll->saving);
+    return list_empty(&bll->dirty) && !bll->storing_cursors;
 }
 
 void bll_status(const struct bll *bll, struct bll_status *ret)

@@ -31,6 +31,7 @@ static void saved(void *userdata, enum dal_outcome outcome)
 {
     struct bll *bll = userdata;
 
+    bll->storing_cursors = false;
     LIST_FOREACH_SAFE (link, &bll->saving) {
         struct device *device = LIST_ENTRY(link, struct device, by_dirt);
         for (unsigned i = 0; i < device->account->subscription_count; i++)
@@ -70,7 +71,7 @@ void cursors_save(struct bll *bll)
     size_t count = 0;
 
     bll->saved_us = bll_now(bll);
-    if (list_empty(&bll->dirty) || !list_empty(&bll->saving))
+    if (list_empty(&bll->dirty) || bll->storing_cursors)
         return;
     batch = calloc(CURSORS_PER_SAVE, sizeof(*batch));
     if (!batch)
@@ -83,7 +84,8 @@ void cursors_save(struct bll *bll)
         count += added;
         list_move(&bll->saving, &device->by_dirt);
     }
-    if (count > 0 && dal_cursors_store(batch, count, saved, bll) < 0)
+    bll->storing_cursors = count > 0 && dal_cursors_store(batch, count, saved, bll) == 0;
+    if (!bll->storing_cursors)
         list_splice(&bll->dirty, &bll->saving);
     free(batch);
 }

@@ -114,6 +114,7 @@ struct device {
     bool order_known; /* a push got through, so `swapped` is right */
     bool other_tried; /* both orders have been tried for this push */
     bool refused;     /* nobody listened there at the last try */
+    bool unnamed;     /* storage knows it by the endpoint before this one */
     bool gone;        /* its account was deleted: freed when it comes to rest */
 };
 
@@ -156,6 +157,7 @@ struct bll {
     uint64_t saved_us;               /* when cursors were last given to storage */
     uint64_t key_epoch, key_counter; /* make the keys of version 1 messages */
     uint8_t fingerprint_key[PASSWORD_FINGERPRINT_LEN];
+    bool storing_cursors; /* storage has been given those of `saving` */
     bool quiesced;
 };
 

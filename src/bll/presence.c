@@ -193,20 +193,49 @@ static void begin_beside(struct bll *bll, struct device *device, const struct de
     }
 }
 
-/* A device whose new name could not be stored works all the same; should the server restart before
- * the name is stored by a later move, the endpoint is taken for a new one. */
+struct renaming {
+    struct bll *bll;
+    struct account *account; /* pinned */
+    uint64_t device;         /* which may be gone by the time it is done */
+};
+
+/* A device whose new name could not be stored works all the same, but a poll from the endpoint it
+ * had before could not be given a device: so it is tried again at its next poll. */
 static void renamed(void *userdata, enum dal_outcome outcome)
 {
-    if (outcome != DAL_OK)
-        log_debug("a device's new endpoint was not stored: %s", dal_outcome_name(outcome));
+    struct renaming *renaming = userdata;
+
+    LIST_FOREACH (link, &renaming->account->devices) {
+        struct device *device = LIST_ENTRY(link, struct device, by_account);
+        if (device->id == renaming->device && outcome != DAL_OK)
+            device->unnamed = true;
+    }
+    account_unpin(renaming->bll, renaming->account);
+    free(renaming);
+}
+
+/* Tells storage the endpoint of a device it knows already. */
+static void device_rename(struct bll *bll, struct device *device)
+{
+    struct renaming *renaming = malloc(sizeof(*renaming));
+    char name[DEVICE_NAME_MAX + 1];
+    struct bytes bytes = {.data = name, .len = device_name(&device->endpoint, name)};
+
+    device->unnamed = true;
+    if (!renaming)
+        return;
+    *renaming = (struct renaming){bll, device->account, device->id};
+    if (dal_device_rename(device->id, bytes, renamed, renaming) < 0) {
+        free(renaming);
+        return;
+    }
+    device->unnamed = false;
+    account_pin(device->account);
 }
 
 static struct device *take_over(struct bll *bll, struct device *device, const struct addr *endpoint,
                                 const struct device *beside)
 {
-    char name[DEVICE_NAME_MAX + 1];
-    struct bytes bytes = {.data = name, .len = device_name(endpoint, name)};
-
     delivery_reset(device);
     if (device->state != DEVICE_QUIET)
         device_move(bll, device, DEVICE_QUIET);
@@ -214,8 +243,7 @@ static struct device *take_over(struct bll *bll, struct device *device, const st
     device->swapped = device->order_known = device->other_tried = device->refused = false;
     device->rest_until_us = 0;
     begin_beside(bll, device, beside);
-    if (dal_device_rename(device->id, bytes, renamed, NULL) < 0)
-        renamed(NULL, DAL_UNAVAILABLE);
+    device_rename(bll, device);
     return device;
 }
 
@@ -340,6 +368,8 @@ void presence_poll(struct bll *bll, struct account *account, const struct addr *
     }
     metrics_add(bll->metrics, METRIC_POLLS_ACCEPTED, 1);
     touch(bll, device);
+    if (device->unnamed)
+        device_rename(bll, device);
     if (device->state == DEVICE_RESTING && device->polled_us >= device->rest_until_us)
         device_move(bll, device, DEVICE_QUIET);
     delivery_consider(bll, device);

@@ -510,9 +510,8 @@ static void conversations_that_wait_in_storage_take_turns(void **state)
     expect_no_push(fixture);
 }
 
-static void storage_that_is_away_refuses_writes_and_comes_back(void **state)
+static void storage_goes_away(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     char away[80];
 
     snprintf(away, sizeof(away), "%s-away", fixture->folder);
@@ -520,10 +519,60 @@ static void storage_that_is_away_refuses_writes_and_comes_back(void **state)
     dal_close();
     assert_int_equal(rename(fixture->folder, away), 0);
     assert_int_equal(dal_open(&fixture->storage, NULL), 0);
-    assert_memory_equal(send_text(fixture, "alice", "bob", "one"), "err:unavailable:", 16);
-    assert_memory_equal(send_text(fixture, "nobody", "bob", "one"), "err:unavailable:", 16);
+}
+
+static void storage_comes_back(struct fixture *fixture)
+{
+    char away[80];
+
+    snprintf(away, sizeof(away), "%s-away", fixture->folder);
     assert_int_equal(rename(away, fixture->folder), 0);
     await_storage(fixture);
+}
+
+/* Its client went to another port in an outage; the port it left is another client's then. */
+static void a_device_that_moved_while_storage_was_away_frees_its_old_place(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bll_status status;
+
+    present(fixture, "bob", 10002);
+    storage_goes_away(fixture);
+    fixture->now_us += 11 * USEC_PER_SEC;
+    bll_tick(fixture->bll);
+    present(fixture, "bob", 10003);
+    storage_comes_back(fixture);
+    present(fixture, "bob", 10003);
+    present(fixture, "bob", 10002);
+    bll_status(fixture->bll, &status);
+    assert_int_equal(status.devices, 2);
+}
+
+/* The device whose cursors are being stored is deleted; the next ones wait for the answer still. */
+static void cursors_are_given_to_storage_once_at_a_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *bob;
+
+    present(fixture, "bob", 10002);
+    present(fixture, "carol", 10003);
+    assert_string_equal(send_text(fixture, "alice", "bob", "one"), "ack");
+    expect_delivery(fixture, 10002, "one");
+    assert_false(bll_flush_cursors(fixture->bll));
+    bob = account_find(fixture->bll, bytes_of("bob"));
+    device_free(fixture->bll, LIST_FIRST(&bob->devices, struct device, by_account));
+    assert_false(bll_flush_cursors(fixture->bll));
+    WAIT_FOR(fixture, bll_flush_cursors(fixture->bll));
+}
+
+static void storage_that_is_away_refuses_writes_and_comes_back(void **state)
+{
+    struct fixture *fixture = *state;
+
+    storage_goes_away(fixture);
+    assert_memory_equal(send_text(fixture, "alice", "bob", "one"), "err:unavailable:", 16);
+    assert_memory_equal(send_text(fixture, "nobody", "bob", "one"), "err:unavailable:", 16);
+    storage_comes_back(fixture);
     assert_string_equal(send_text(fixture, "alice", "bob", "two"), "ack");
     present(fixture, "bob", 10002);
     expect_delivery(fixture, 10002, "two");
@@ -621,6 +670,8 @@ int main(void)
         CASE(pushes_over_the_limit_wait_for_their_turn),
         CASE(without_tails_in_memory_everything_comes_from_storage),
         CASE(conversations_that_wait_in_storage_take_turns),
+        CASE(a_device_that_moved_while_storage_was_away_frees_its_old_place),
+        CASE(cursors_are_given_to_storage_once_at_a_time),
         CASE(storage_that_is_away_refuses_writes_and_comes_back),
         CASE(a_message_that_was_heard_of_before_is_pushed_at_once),
         CASE(a_message_that_turns_up_late_is_pushed_at_once),
