@@ -34,7 +34,7 @@ def reload(daemon, **settings):
     daemon.write_config(**settings)
     daemon.reload()
     process.wait_ready(ready + 1)
-    process.wait_log("reload: ", start)
+    process.wait_log("reload: .*(is in force|stays so)$", start)  # its last line
     return "\n".join(process.log[start:])
 
 
