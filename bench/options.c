@@ -100,7 +100,7 @@ static const struct option_row rows[] = {
     {"poll-interval", KIND_NUMBER, AT(poll_interval), 1, 60000, "MS",
      "time between two polls of a user (1000)"},
     {"drain", KIND_NUMBER, AT(drain), 1, 3600, "SECONDS",
-     "wait so long for a next delivery before the rest counts as lost (30)"},
+     "wait so long for a next delivery, and for the first connection (30)"},
     {"seed", KIND_NUMBER, AT(seed), 0, UINT32_MAX, "N", "of the choice of receivers (1)"},
     {"pid", KIND_NUMBER, AT(pid), 1, INT_MAX, "PID", "the daemon, to measure memory and time"},
     {"tolerate-repeats", KIND_FLAG, AT(tolerate_repeats), 0, 0, NULL,

@@ -50,8 +50,8 @@ static int add_user(struct roster *roster, const char *line)
     return user->userid && user->password ? 0 : -ENOMEM;
 }
 
-/* Hands each line that says something to `take`. */
-static int read_lines(struct roster *roster, const char *path, size_t max,
+/* Hands each line that is neither empty nor begins with `comment` to `take`. */
+static int read_lines(struct roster *roster, const char *path, size_t max, const char *comment,
                       int (*take)(struct roster *roster, char *line, void *userdata),
                       void *userdata)
 {
@@ -66,7 +66,7 @@ static int read_lines(struct roster *roster, const char *path, size_t max,
     while (r == 0 && (max == 0 || taken < max) && getline(&line, &size, file) >= 0) {
         number++;
         line[strcspn(line, "\r\n")] = '\0';
-        if (line[0] == '\0' || strncmp(line, "//", 2) == 0)
+        if (line[0] == '\0' || strncmp(line, comment, strlen(comment)) == 0)
             continue;
         r = take(roster, line, userdata);
         taken++;
@@ -86,7 +86,7 @@ static int take_user(struct roster *roster, char *line, void *userdata)
 
 int roster_read_users(struct roster *roster, const char *path, size_t max)
 {
-    int r = read_lines(roster, path, max, take_user, NULL);
+    int r = read_lines(roster, path, max, "#", take_user, NULL);
 
     if (r == 0 && roster->user_count == 0)
         return complain(path, 0, -EINVAL, "no users in it");
@@ -172,7 +172,7 @@ int roster_read_rooms(struct roster *roster, const char *path)
         pool[i].user = (uint32_t)i;
         HASH_ADD_KEYPTR(hh, names, pool[i].userid, strlen(pool[i].userid), &pool[i]);
     }
-    r = read_lines(roster, path, 0, take_room, &names);
+    r = read_lines(roster, path, 0, "//", take_room, &names);
     HASH_CLEAR(hh, names);
     free(pool);
     return r;

@@ -32,12 +32,12 @@ struct roster {
 };
 
 /* Reads lines "userid:password", anything behind a second ':' being left out, at most `max` of
- * them (0: all). Empty lines and lines that begin with "//" are passed over. 0, or -errno with the
+ * them (0: all). Empty lines and lines that begin with '#' are passed over. 0, or -errno with the
  * reason written to standard error. */
 MUST_USE int roster_read_users(struct roster *roster, const char *path, size_t max);
 
-/* Reads lines "#room userid userid …". Rooms with a member who is not among the users are left out.
- */
+/* Reads lines "#room userid userid …". Rooms with a member who is not among the users are left out;
+ * empty lines and lines that begin with "//" are passed over. */
 MUST_USE int roster_read_rooms(struct roster *roster, const char *path);
 
 /* Frees what it holds; harmless on a zeroed one. */

@@ -54,6 +54,8 @@ struct run {
     struct writer *writers;
     uint32_t writer_count;
     struct loop_timer tick, sample;
+    bool reached; /* a connection has been made */
+    uint64_t start_us;
     enum phase phase;
     uint64_t phase_us;    /* when it began */
     uint64_t write_us;    /* when writing began */
@@ -337,10 +339,23 @@ static void drain_tick(struct run *run)
         enter(run, PHASE_QUIET);
 }
 
+/* A server that was there and is away is waited for; one that never was, not for long. */
+static bool reached(struct run *run)
+{
+    for (uint32_t i = 0; i < run->writer_count && !run->reached; i++)
+        run->reached = channel_connects(run->writers[i].channel) > 0;
+    return run->reached || loop_now(run->loop) - run->start_us < run->options->drain * USEC_PER_SEC;
+}
+
 static void tick(void *userdata)
 {
     struct run *run = userdata;
 
+    if (!reached(run)) {
+        fprintf(stderr, "multichat-bench: the server takes no connection\n");
+        fail(run, -ECONNREFUSED);
+        return;
+    }
     switch (run->phase) {
     case PHASE_SIGN_ON:
         sign_on_tick(run);
@@ -463,6 +478,7 @@ static int start(struct run *run)
 
     if (r < 0)
         return r;
+    run->start_us = loop_now(run->loop);
     enter(run, PHASE_SIGN_ON);
     if (!run->options->mode->poll_later)
         start_polling(run);

@@ -94,8 +94,9 @@ def bench(server, *arguments):
     with tempfile.TemporaryDirectory() as directory:
         users, rooms = os.path.join(directory, "users"), os.path.join(directory, "rooms")
         with open(users, "w", encoding="ascii") as file:
-            file.write("// users\n\n" + "".join("%s:secret:Name %s\n" % (n, n) for n in USERS))
+            file.write("# users\n\n" + "".join("%s:secret:Name %s\n" % (n, n) for n in USERS))
         with open(rooms, "w", encoding="ascii") as file:
+            file.write("// rooms\n\n")
             file.writelines("%s %s\n" % (room, " ".join(names)) for room, names in ROOMS.items())
         result = subprocess.run(
             [program("multichat-bench"), *arguments, "--users", users, "--rooms", rooms,
@@ -221,6 +222,19 @@ def test_wrong_usage(arguments, words):
                             stderr=subprocess.PIPE, encoding="utf-8", check=False)
     assert result.returncode == 2
     assert words in result.stderr and result.stdout == ""
+
+
+def test_server_that_is_not_there(tmp_path):
+    users = tmp_path / "users"
+    users.write_text("".join("%s:secret\n" % name for name in USERS))
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        result = subprocess.run(
+            [program("multichat-bench"), "backlog", "--users", str(users), "--writers", "2",
+             "--drain", "1", "--writes", "127.0.0.1:%d" % nobody.getsockname()[1]],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+    assert (result.returncode, result.stdout) == (3, b"")
+    assert b"the server takes no connection" in result.stderr
 
 
 @pytest.mark.parametrize("content,words", [("", "no users"), ("alice\n", ":1:"), (":x\n", ":1:"),
