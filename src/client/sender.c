@@ -210,13 +210,10 @@ static enum sender_outcome write_more(struct sender *sender)
 
 static enum sender_outcome connected(struct sender *sender, uint64_t now)
 {
-    int error = 0;
-    socklen_t len = sizeof(error);
+    int r = server_connected(sender->fd);
 
-    if (getsockopt(sender->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-        error = errno;
-    if (error)
-        return broken(sender, error);
+    if (r < 0)
+        return broken(sender, -r);
     sender->state = SENDER_WRITING;
     sender->deadline = now + ANSWER_TIMEOUT_US;
     return write_more(sender);

@@ -30,18 +30,24 @@ class FakeServer:
         self.threads = []
         self.connections = []
         self.poll_port = self.write_port = 0
+        # Keeps the port from being given to somebody else while the server is away.
+        self.reserved = self._bind(0)
+        self.write_port = self.reserved.getsockname()[1]
         self.start()
+
+    def _bind(self, port):
+        sock = socket.socket(self.family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((self.host, port))
+        return sock
 
     def start(self):
         """Also again after stop(), on the ports it had."""
         self.udp = socket.socket(self.family, socket.SOCK_DGRAM)
         self.udp.bind((self.host, self.poll_port))
-        self.tcp = socket.socket(self.family, socket.SOCK_STREAM)
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind((self.host, self.write_port))
+        self.tcp = self._bind(self.write_port)
         self.tcp.listen(64)
         self.poll_port = self.udp.getsockname()[1]
-        self.write_port = self.tcp.getsockname()[1]
         self.threads = [threading.Thread(target=self._take_polls, args=(self.udp,), daemon=True),
                         threading.Thread(target=self._accept, args=(self.tcp,), daemon=True)]
         for thread in self.threads:
@@ -67,6 +73,10 @@ class FakeServer:
             sock.close()
         self.connections = []
         self.udp = self.tcp = None
+
+    def close(self):
+        self.stop()
+        self.reserved.close()
 
     def _take_polls(self, udp):
         while True:

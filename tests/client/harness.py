@@ -24,20 +24,24 @@ def error(code, reason="because"):
 class Client:
     """A home folder, and multichat run in it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, user="alice"):
         self.folder = folder
+        self.user = user
         self.password_file = os.path.join(folder, "password")
-        with open(self.password_file, "w", encoding="utf-8") as file:
-            file.write(PASSWORD + "\nnot this\n")
-        os.chmod(self.password_file, 0o600)
+        self.set_password(PASSWORD)
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith(("XDG_", "LC_", "INPUTRC"))}
         self.env.update(HOME=folder, LANG="C.UTF-8", TZ="UTC", INPUTRC="/dev/null",
                         XDG_STATE_HOME=os.path.join(folder, "state"))
         self.running = []
 
+    def set_password(self, password):
+        with open(self.password_file, "w", encoding="utf-8") as file:
+            file.write(password + "\nnot this\n")
+        os.chmod(self.password_file, 0o600)
+
     def argv(self, server, *arguments, password=True):
-        argv = [MULTICHAT, "--user", "alice", "--server", server.host, "--poll-port",
+        argv = [MULTICHAT, "--user", self.user, "--server", server.host, "--poll-port",
                 str(server.poll_port), "--write-port", str(server.write_port)]
         if password:
             argv += ["--password-file", self.password_file]
@@ -112,7 +116,7 @@ class Follower:
 def server():
     fake = FakeServer()
     yield fake
-    fake.stop()
+    fake.close()
 
 
 @pytest.fixture

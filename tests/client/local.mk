@@ -27,6 +27,7 @@ endif
 
 client_dialogues = \
 	tests/client/test_client.py \
+	tests/client/test_daemon.py \
 	tests/client/test_terminal.py
 TESTS += $(client_dialogues)
 EXTRA_DIST += $(client_dialogues) \

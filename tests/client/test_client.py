@@ -361,7 +361,7 @@ def test_ipv6(client):
     assert finish(child)[0] == 0
     assert server.polls[0][3] == "::1"
     assert client.run(server, "send", "bob", "six").returncode == 0
-    server.stop()
+    server.close()
 
 
 def test_of_several_addresses_the_one_that_answers_is_used(client, server):

@@ -1,0 +1,131 @@
+"""The real multichat with the real multichatd.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import json
+import signal
+
+import pytest
+
+from harness import Client, Follower, finish
+from multichat import PATIENCE, Daemon, wait_until
+
+
+class Address:
+    """Where a daemon is, as Client wants it."""
+
+    def __init__(self, daemon):
+        self.host = daemon.polls[0]
+        self.poll_port = daemon.polls[1]
+        self.write_port = daemon.writes[1]
+
+
+@pytest.fixture
+def daemon():
+    made = Daemon()
+    try:
+        made.start()
+        made.add_users("alice", ("bob", "pw-bob", "Bob"))
+        yield made
+    finally:
+        made.close()
+
+
+def user(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    made = Client(str(folder), name)
+    made.set_password("pw-" + name)
+    return made
+
+
+@pytest.fixture
+def alice(tmp_path):
+    made = user(tmp_path, "alice")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bob(tmp_path):
+    made = user(tmp_path, "bob")
+    yield made
+    made.close()
+
+
+def test_a_message_from_one_to_the_other(daemon, alice, bob):
+    address = Address(daemon)
+    child = alice.start(address, "recv", "--count", "2", "--json")
+    text = 'a:b "c"\n안녕 😀'
+    assert bob.run(address, "send", "alice", text).returncode == 0
+    assert bob.run(address, "send", "alice", "x" * 9000).returncode == 0
+    code, out, err = finish(child)
+    assert code == 0 and err == ""
+    first, second = [json.loads(line) for line in out.splitlines()]
+    assert (first["from"], first["name"], first["text"]) == ("bob", "Bob", text)
+    assert second["text"] == "x" * len(second["text"])
+
+
+def test_refusals_of_the_daemon(daemon, alice):
+    address = Address(daemon)
+    result = alice.run(address, "send", "nobody", "x")
+    assert result.returncode == 1 and "(unknown)" in result.stderr
+    result = alice.run(address, "send", "alice", "x" * 60000)
+    assert result.returncode == 1 and "(too-long)" in result.stderr
+    alice.set_password("wrong")
+    result = alice.run(address, "send", "bob", "x")
+    assert result.returncode == 1 and "(denied)" in result.stderr
+    assert alice.kept() == []
+
+
+def shown(follower):
+    """The last word of each line, once."""
+    return list(dict.fromkeys(line.rsplit(" ", 1)[1] for line in follower.lines))
+
+
+def test_two_lines_talk_across_a_restart_and_a_kill(daemon, alice, bob):
+    address = Address(daemon)
+    a, b = alice.start(address), bob.start(address)
+    a_out, b_out = Follower(a.stdout), Follower(b.stdout)
+    a_err = Follower(a.stderr)
+
+    def say(child, text):
+        child.stdin.write(text.encode() + b"\n")
+        child.stdin.flush()
+
+    say(a, "/msg bob one")
+    b_out.wait_for(r"\(alice\): one$")
+    say(b, "/msg alice two")
+    a_out.wait_for(r"Bob \(bob\): two$")
+    wait_until(lambda: alice.kept() == [] and bob.kept() == [], "the acknowledgements")
+    daemon.stop()
+    a_err.wait_for("the server is away")
+    say(a, "/msg bob three")
+    say(a, "/msg bob four")
+    wait_until(lambda: len(alice.kept()) == 2, "two messages in the outbox")
+    daemon.start()
+    a_err.wait_for("the server is back")
+    b_out.wait_for("three$")
+    b_out.wait_for("four$")
+    daemon.kill()
+    say(b, "/msg alice five")
+    wait_until(lambda: len(bob.kept()) == 1, "a message in the outbox")
+    daemon.start()
+    a_out.wait_for("five$")
+    for child in (a, b):
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(PATIENCE) == 0
+    # The daemon stores lazily what was acknowledged: after the kill it may deliver again.
+    assert shown(b_out) == ["one", "three", "four"]
+    assert shown(a_out) == ["two", "five"]
+
+
+def test_what_was_not_acknowledged_comes_again(daemon, alice, bob):
+    address = Address(daemon)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        child = alice.start(address, "recv", "--count", "1", stdout=full)
+        assert bob.run(address, "send", "alice", "again").returncode == 0
+        assert finish(child)[0] == 6
+    child = alice.start(address, "recv", "--count", "1", "--json")
+    code, out, _ = finish(child)
+    assert code == 0 and json.loads(out)["text"] == "again"
