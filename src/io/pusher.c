@@ -12,12 +12,15 @@
  * look for a reset once more. A peer that read the payload and closed without waiting for our end
  * of stream passes; one that closed with bytes unread sends a reset and does not.
  *
+ * A peer that takes longer than the time it has is reset: it can tell that the message was not
+ * taken as delivered.
+ *
  * TIME_WAIT. The protocol has us shut down first, so TIME_WAIT is ours: each push keeps a port of
- * ours from connecting to the same listener for 60 s. Setting SO_LINGER to 0 does not help, and
- * must not be done: by the time the peer's end of stream can be read the kernel has already put a
- * TIME_WAIT entry in the place of the socket, and closing has no effect on it; before that time a
- * reset could take the message away from a peer that has not read it (in the receive queue of
- * many systems, though not of Linux). What saves us:
+ * ours from connecting to the same listener for 60 s. Setting SO_LINGER to 0 for a push that
+ * succeeds does not help, and must not be done: by the time the peer's end of stream can be read
+ * the kernel has already put a TIME_WAIT entry in the place of the socket, and closing has no
+ * effect on it; before that time a reset could take the message away from a peer that has not read
+ * it (in the receive queue of many systems, though not of Linux). What saves us:
  *  - The socket is not bound, so connect() chooses a port for this one peer (address and port):
  *    28,232 of them by default, whatever is under way to others.
  *  - On loopback Linux uses a port in TIME_WAIT again after one second (net.ipv4.tcp_tw_reuse is 2
@@ -291,9 +294,15 @@ static void on_ready(void *userdata, uint32_t events)
     }
 }
 
+/* The message will come again, so the peer has to learn that its close would count for nothing: it
+ * sees a reset. */
 static void on_time(void *userdata)
 {
-    end(userdata, PUSH_FAILED);
+    static const struct linger reset = {.l_onoff = 1};
+    struct push *push = userdata;
+
+    (void)setsockopt(push->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    end(push, PUSH_FAILED);
 }
 
 /* -- the beginning of a push */

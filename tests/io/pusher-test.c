@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -395,6 +396,10 @@ static void test_peer_that_never_closes(void **state)
     peer_expect(loop, peer, MESSAGE);
     peer_expect_end(loop, peer);
     expect_result(PUSH_FAILED);
+    /* It is told that its close comes too late. */
+    struct pollfd end = {.fd = peer};
+    assert_int_equal(poll(&end, 1, (int)(PATIENCE_US / USEC_PER_MSEC)), 1);
+    assert_true(end.revents & (POLLERR | POLLHUP));
     close(peer);
 }
 
