@@ -201,29 +201,6 @@ static int devices_restore(struct bll *bll, struct account *account,
     return 0;
 }
 
-static int account_fill(struct bll *bll, struct account *account, const struct dal_account *stored)
-{
-    bool first = account->id == 0;
-    bool same_password =
-        account->password_hash && strcmp(account->password_hash, stored->password_hash) == 0;
-    int r = replace_text(&account->name, stored->user.name);
-
-    if (r == 0 && !same_password)
-        r = replace_text(&account->password_hash, stored->password_hash);
-    if (r == 0)
-        r = memberships_update(bll, account, stored);
-    if (r < 0)
-        return r;
-    if (!same_password)
-        signon_outdate(account);
-    account->id = stored->user.id;
-    account->inbox = stored->user.inbox;
-    account->disabled = stored->user.disabled;
-    if (account->disabled || !same_password)
-        presence_end(bll, account); /* who polled with what no longer holds */
-    return first ? devices_restore(bll, account, stored) : 0;
-}
-
 /* The user is gone: so are his devices, except those something may still come back to. */
 static void account_vanish(struct bll *bll, struct account *account)
 {
@@ -239,6 +216,34 @@ static void account_vanish(struct bll *bll, struct account *account)
         else
             device_free(bll, device);
     }
+}
+
+static int account_fill(struct bll *bll, struct account *account, const struct dal_account *stored)
+{
+    bool first = account->id != stored->user.id;
+    bool same_password;
+    int r;
+
+    if (first && account->id != 0) /* another user, who has the userid of one that was deleted */
+        account_vanish(bll, account);
+    same_password =
+        account->password_hash && strcmp(account->password_hash, stored->password_hash) == 0;
+    r = replace_text(&account->name, stored->user.name);
+
+    if (r == 0 && !same_password)
+        r = replace_text(&account->password_hash, stored->password_hash);
+    if (r == 0)
+        r = memberships_update(bll, account, stored);
+    if (r < 0)
+        return r;
+    if (!same_password)
+        signon_outdate(account);
+    account->id = stored->user.id;
+    account->inbox = stored->user.inbox;
+    account->disabled = stored->user.disabled;
+    if (account->disabled || !same_password)
+        presence_end(bll, account); /* who polled with what no longer holds */
+    return first ? devices_restore(bll, account, stored) : 0;
 }
 
 static int account_load(struct bll *bll, struct account *account);

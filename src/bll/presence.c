@@ -143,7 +143,7 @@ static struct device *device_at(const struct account *account, const struct addr
 {
     LIST_FOREACH (link, &account->devices) {
         struct device *device = LIST_ENTRY(link, struct device, by_account);
-        if (addr_equal(&device->endpoint, endpoint))
+        if (!device->gone && addr_equal(&device->endpoint, endpoint))
             return device;
     }
     return NULL;
@@ -178,7 +178,7 @@ static bool is_free(const struct device *device)
 
 static bool is_taken(const struct device *device)
 {
-    return device_present(device) && !device->refused;
+    return device_present(device) && !device->refused && !device->gone;
 }
 
 /* `device` begins no earlier than `beside`; without it, where its membership began. */

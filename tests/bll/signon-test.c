@@ -296,6 +296,29 @@ static void a_deleted_user_is_gone_at_once(void **state)
     expect_no_push(fixture);
 }
 
+/* Deleted and added again before anybody looked: his devices are not those of the first one. */
+static void a_user_added_again_is_another_one(void **state)
+{
+    struct fixture *fixture = *state;
+    bool done = false;
+
+    present(fixture, "bob", 10002);
+    assert_string_equal(send_text(fixture, "alice", "bob", "to the first"), "ack");
+    WAIT_FOR(fixture, fixture->push_count == 1);
+    assert_int_equal(dal_user_delete(bytes_of("bob"), note_done, &done), 0);
+    WAIT_FOR(fixture, done);
+    fixture_add_user(fixture, "bob");
+    bll_account_changed(fixture->bll, bytes_of("bob"));
+    settle(fixture);
+    assert_string_equal(send_text(fixture, "alice", "bob", "to the second"), "ack");
+    present(fixture, "bob", 10002);
+    end_push(fixture, BLL_PUSH_DELIVERED);
+    expect_delivery(fixture, 10002, "to the second");
+    fixture_restart(fixture, true);
+    present(fixture, "bob", 10002);
+    expect_no_push(fixture);
+}
+
 static void a_message_of_limit_length_passes_and_one_more_byte_does_not(void **state)
 {
     struct fixture *fixture = *state;
@@ -346,6 +369,7 @@ int main(void)
         CASE(a_verification_need_not_be_finished),
         CASE(disabling_and_enabling_hold_at_once),
         CASE(a_deleted_user_is_gone_at_once),
+        CASE(a_user_added_again_is_another_one),
         CASE(a_message_of_limit_length_passes_and_one_more_byte_does_not),
         CASE(forgotten_accounts_come_back),
     };
