@@ -12,8 +12,8 @@
  * look for a reset once more. A peer that read the payload and closed without waiting for our end
  * of stream passes; one that closed with bytes unread sends a reset and does not.
  *
- * A peer that takes longer than the time it has is reset: it can tell that the message was not
- * taken as delivered.
+ * A push that is given up, because the peer took too long or we stop, ends with a reset: the peer
+ * can tell that the message was not taken as delivered.
  *
  * TIME_WAIT. The protocol has us shut down first, so TIME_WAIT is ours: each push keeps a port of
  * ours from connecting to the same listener for 60 s. Setting SO_LINGER to 0 for a push that
@@ -132,6 +132,14 @@ static void push_close(struct push *push)
         close(push->fd);
     push->fd = -1;
     push->state = STATE_ENDED;
+}
+
+/* The message will come again, so the peer has to learn that its close would count for nothing:
+ * closing sends a reset now. */
+static void give_up(struct push *push)
+{
+    static const struct linger reset = {.l_onoff = 1};
+    (void)setsockopt(push->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 }
 
 static void end(struct push *push, enum push_result result)
@@ -294,14 +302,10 @@ static void on_ready(void *userdata, uint32_t events)
     }
 }
 
-/* The message will come again, so the peer has to learn that its close would count for nothing: it
- * sees a reset. */
 static void on_time(void *userdata)
 {
-    static const struct linger reset = {.l_onoff = 1};
     struct push *push = userdata;
-
-    (void)setsockopt(push->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    give_up(push);
     end(push, PUSH_FAILED);
 }
 
@@ -423,7 +427,9 @@ void pusher_free(struct pusher *pusher)
         return;
     loop_deferred_cancel(&pusher->calling_back);
     LIST_FOREACH (link, &pusher->active) {
-        push_close(LIST_ENTRY(link, struct push, link));
+        struct push *push = LIST_ENTRY(link, struct push, link);
+        give_up(push);
+        push_close(push);
     }
     list_splice(&pusher->active, &pusher->ended);
     loop_free_later(pusher->loop, &pusher->garbage, destroy, pusher);
