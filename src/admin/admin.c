@@ -7,6 +7,7 @@
 #include "util/utf8.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,18 @@ void request_account_changed(struct request *request, struct bytes userid)
 
     if (hooks->account_changed)
         hooks->account_changed(hooks->userdata, userid);
+}
+
+static void wipe_and_free(void *data)
+{
+    if (data)
+        explicit_bzero(data, malloc_usable_size(data));
+    free(data);
+}
+
+void admin_setup(void)
+{
+    json_set_alloc_funcs(malloc, wipe_and_free);
 }
 
 int admin_new(struct password_pool *pool, const struct admin_hooks *hooks, struct admin **ret)

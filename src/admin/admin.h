@@ -56,6 +56,10 @@ struct admin_hooks {
     void *userdata;
 };
 
+/* Has jansson wipe what it frees, because requests carry passwords. Called once, by main, before
+ * there is any JSON. */
+void admin_setup(void);
+
 /* `pool` is borrowed, `hooks` is copied and may be NULL. dal_open() comes first. 0 or -ENOMEM. */
 MUST_USE int admin_new(struct password_pool *pool, const struct admin_hooks *hooks,
                        struct admin **ret);

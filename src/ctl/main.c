@@ -15,5 +15,6 @@ int main(int argc, char **argv)
     log_setup("multichatctl");
     log_set_level(LOG_ERR);
     hash_setup();
+    admin_setup();
     return ctl_run(argc, argv);
 }

@@ -59,7 +59,7 @@ static int become_owner(const struct ctl *ctl, const char *path)
     if (stat(name, &status) < 0)
         return print_failure(ctl, EXIT_UNREACHABLE, "unavailable",
                              "the folder of the database, %s: %s", name, strerror(errno));
-    umask(027);
+    umask(077);
     if (geteuid() != 0 || status.st_uid == 0)
         return EXIT_OK;
     if (setgroups(0, NULL) < 0 || setegid(status.st_gid) < 0 || seteuid(status.st_uid) < 0)

@@ -1,6 +1,7 @@
 /* multichatd: options, the process's own setup, exit codes.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "admin/admin.h"
 #include "config/daemon-config.h"
 #include "daemon/server.h"
 #include "util/hash.h"
@@ -127,6 +128,7 @@ static int serve(const struct options *options)
     raise_descriptor_limit(&config);
     umask(S_IRWXG | S_IRWXO); /* what is written here is nobody else's business */
     hash_setup();
+    admin_setup();
     if (server_new(&config, options->config, &server) < 0)
         return EXIT_FAILURE;
     int r = server_run(server);

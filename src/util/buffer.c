@@ -1,4 +1,5 @@
-/* The growable byte queue. The bytes held are data[start..end); they are moved to the front only
+/* The growable byte queue. Frames and requests carry passwords, so memory is wiped before it is
+ * given back. The bytes held are data[start..end); they are moved to the front only
  * when the room behind them is needed, so a byte is moved seldom.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -15,9 +16,16 @@ void buffer_init(struct buffer *buffer, size_t limit)
     *buffer = (struct buffer){.limit = limit};
 }
 
+static void wipe_and_free(struct buffer *buffer)
+{
+    if (buffer->data)
+        explicit_bzero(buffer->data, buffer->allocated);
+    free(buffer->data);
+}
+
 void buffer_deinit(struct buffer *buffer)
 {
-    free(buffer->data);
+    wipe_and_free(buffer);
     buffer_init(buffer, buffer->limit);
 }
 
@@ -54,9 +62,12 @@ static int make_room(struct buffer *buffer, size_t want)
         size = len + want;
     if (size > buffer->limit)
         size = buffer->limit;
-    char *data = realloc(buffer->data, size);
+    char *data = malloc(size);
     if (!data)
         return -ENOMEM;
+    if (len > 0)
+        memcpy(data, buffer->data, len);
+    wipe_and_free(buffer);
     buffer->data = data;
     buffer->allocated = size;
     return 0;

@@ -1,7 +1,7 @@
 /* A growable byte queue with a limit: bytes are appended at the end and consumed at the front.
  *
  * The limit is set once and never exceeded, so a peer cannot make it grow past what the
- * configuration allows. Memory is given back when it runs empty.
+ * configuration allows. Memory is given back, wiped, when it runs empty.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once

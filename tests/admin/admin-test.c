@@ -7,9 +7,11 @@
 #include "model/name.h"
 #include "util/hash.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -670,6 +672,35 @@ static void the_end_answers_what_is_left(void **state)
     host->admin = NULL;
 }
 
+/* -- memory ----------------------------------------------------------------------------------- */
+
+#define SECRET "open sesame, and again"
+
+static atomic_uint secrets_freed, freed;
+
+void __real_free(void *data);
+void __wrap_free(void *data);
+void __wrap_free(void *data)
+{
+    if (data) {
+        atomic_fetch_add(&freed, 1);
+        if (memmem(data, malloc_usable_size(data), SECRET, strlen(SECRET)))
+            atomic_fetch_add(&secrets_freed, 1);
+    }
+    __real_free(data);
+}
+
+static void passwords_are_not_left_in_memory(void **state)
+{
+    expect_ok(ask(*state, "{'verb': 'user add', 'userid': 'alice', 'password': '" SECRET "'}"));
+    json_decref(ask(*state, "{'verb': 'user add', 'user': 'alice', 'password': '" SECRET "'}"));
+    json_t *text = json_string(SECRET);
+    unsigned before = freed;
+    json_decref(text);
+    assert_true(freed > before); /* what jansson frees is seen here */
+    assert_int_equal(secrets_freed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -688,9 +719,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(status_has_storage_and_the_host, setup, teardown),
         cmocka_unit_test_setup_teardown(a_sound_database_is_found_sound, setup, teardown),
         cmocka_unit_test_setup_teardown(storage_away_is_said, setup_away, teardown),
+        cmocka_unit_test_setup_teardown(passwords_are_not_left_in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_answers_what_is_left, setup, teardown),
     };
 
     hash_setup();
+    admin_setup();
     return cmocka_run_group_tests_name("admin", tests, NULL, NULL);
 }

@@ -5,6 +5,8 @@ check_PROGRAMS += tests/admin/admin-test
 TESTS += tests/admin/admin-test
 tests_admin_admin_test_SOURCES = tests/admin/admin-test.c
 tests_admin_admin_test_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
+# What is freed is looked at.
+tests_admin_admin_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=free
 tests_admin_admin_test_LDADD = $(ADMIN_LIBS) $(CMOCKA_LIBS)
 endif
 endif

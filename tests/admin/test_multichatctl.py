@@ -586,7 +586,7 @@ def test_the_files_belong_to_the_owner_of_the_folder(alone):
     for name in names:
         status = os.stat(os.path.join(folder, name))
         assert (status.st_uid, status.st_gid) == (owner.pw_uid, owner.pw_gid), name
-        assert stat.S_IMODE(status.st_mode) in (0o600, 0o640), name
+        assert stat.S_IMODE(status.st_mode) == 0o600, name
 
 
 def test_an_ordinary_person_without_daemon(alone, as_nobody):

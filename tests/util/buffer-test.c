@@ -7,6 +7,7 @@
 #include "../lib/fault.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -165,9 +166,44 @@ static void survives_without_memory(void **state)
     buffer_deinit(&buffer);
 }
 
+#define SECRET "a password"
+
+static unsigned secrets_freed, freed;
+
+void __real_free(void *data);
+void __wrap_free(void *data);
+void __wrap_free(void *data)
+{
+    if (data) {
+        freed++;
+        secrets_freed += memmem(data, malloc_usable_size(data), SECRET, strlen(SECRET)) != NULL;
+    }
+    __real_free(data);
+}
+
+static void leaves_nothing_in_memory(void **state)
+{
+    struct buffer buffer;
+    char *space;
+
+    secrets_freed = freed = 0;
+    buffer_init(&buffer, 100000);
+    assert_int_equal(buffer_append(&buffer, bytes_of(SECRET)), 0);
+    assert_true(buffer_reserve(&buffer, 5000, &space) >= 5000); /* moves it */
+    assert_int_equal(freed, 1);
+    assert_true(bytes_is(buffer_peek(&buffer), SECRET));
+    buffer_consume(&buffer, buffer_len(&buffer));
+    assert_int_equal(freed, 2);
+    assert_int_equal(buffer_append(&buffer, bytes_of(SECRET)), 0);
+    buffer_deinit(&buffer);
+    assert_int_equal(freed, 3);
+    assert_int_equal(secrets_freed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(leaves_nothing_in_memory),
         cmocka_unit_test(is_empty_at_first),
         cmocka_unit_test(keeps_order),
         cmocka_unit_test(limit_is_exact),

@@ -18,7 +18,7 @@ tests_util_addr_test_CFLAGS = $(UNIT_CFLAGS)
 tests_util_addr_test_LDADD = $(UTIL_LIBS) $(CMOCKA_LIBS)
 tests_util_buffer_test_SOURCES = tests/util/buffer-test.c
 tests_util_buffer_test_CFLAGS = $(UNIT_CFLAGS)
-tests_util_buffer_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
+tests_util_buffer_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS) -Wl,--wrap=free
 tests_util_buffer_test_LDADD = $(UTIL_LIBS) $(CMOCKA_LIBS)
 tests_util_clock_test_SOURCES = tests/util/clock-test.c
 tests_util_clock_test_CFLAGS = $(UNIT_CFLAGS)
