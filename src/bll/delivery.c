@@ -43,6 +43,31 @@ static const unsigned state_moves[DEVICE_STATES] = {
     [DEVICE_RESTING] = 1u << DEVICE_QUIET,
 };
 
+static void page_free(struct device *device)
+{
+    while (device->backlog_next < device->backlog_count)
+        message_unref(device->backlog[device->backlog_next++]);
+    free(device->backlog);
+    device->backlog = NULL;
+    device->backlog_next = device->backlog_count = 0;
+}
+
+void delivery_reset(struct device *device)
+{
+    page_free(device);
+    message_unref(device->current);
+    device->current = NULL;
+    device->offset = device->next_offset = 0;
+}
+
+void delivery_settle(struct device *device)
+{
+    bool at_rest = device->state == DEVICE_QUIET || device->state == DEVICE_RESTING;
+
+    if (at_rest && !list_linked(&device->by_poll) && device->offset == 0)
+        delivery_reset(device);
+}
+
 void device_move(struct bll *bll, struct device *device, enum device_state state)
 {
     bool possible = state_moves[device->state] & 1u << state;
@@ -59,23 +84,7 @@ void device_move(struct bll *bll, struct device *device, enum device_state state
         bll->outlet.wake(bll->outlet.userdata);
     }
     device->state = state;
-}
-
-static void page_free(struct device *device)
-{
-    while (device->backlog_next < device->backlog_count)
-        message_unref(device->backlog[device->backlog_next++]);
-    free(device->backlog);
-    device->backlog = NULL;
-    device->backlog_next = device->backlog_count = 0;
-}
-
-void delivery_reset(struct device *device)
-{
-    page_free(device);
-    message_unref(device->current);
-    device->current = NULL;
-    device->offset = device->next_offset = 0;
+    delivery_settle(device);
 }
 
 static bool is_behind(const struct device *device, unsigned index)

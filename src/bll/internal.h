@@ -242,6 +242,8 @@ void device_move(struct bll *bll, struct device *device, enum device_state state
 void delivery_consider(struct bll *bll, struct device *device);
 /* Starts what can be started. */
 void delivery_run(struct bll *bll);
+/* An absent device that is at rest keeps nothing but a message of which a part has arrived. */
+void delivery_settle(struct device *device);
 /* Forgets the page and the message being pushed. */
 void delivery_reset(struct device *device);
 

@@ -375,13 +375,19 @@ void presence_poll(struct bll *bll, struct account *account, const struct addr *
     delivery_consider(bll, device);
 }
 
+static void become_absent(struct bll *bll, struct device *device)
+{
+    leave(bll, device);
+    if (device->state == DEVICE_READY || device->state == DEVICE_RESTING)
+        device_move(bll, device, DEVICE_QUIET);
+    delivery_settle(device);
+}
+
 void presence_end(struct bll *bll, struct account *account)
 {
     LIST_FOREACH (link, &account->devices) {
         struct device *device = LIST_ENTRY(link, struct device, by_account);
-        leave(bll, device);
-        if (device->state == DEVICE_READY || device->state == DEVICE_RESTING)
-            device_move(bll, device, DEVICE_QUIET);
+        become_absent(bll, device);
     }
 }
 
@@ -391,11 +397,6 @@ void presence_sweep(struct bll *bll, uint64_t now)
         struct device *device = LIST_FIRST(&bll->present, struct device, by_poll);
         if (now - device->polled_us <= bll->config.present_us)
             return;
-        leave(bll, device);
-        if (device->state == DEVICE_READY || device->state == DEVICE_RESTING)
-            device_move(bll, device, DEVICE_QUIET);
-        /* A message of which a part has arrived is kept, so that the part is not repeated. */
-        if (device->state == DEVICE_QUIET && device->offset == 0)
-            delivery_reset(device);
+        become_absent(bll, device);
     }
 }

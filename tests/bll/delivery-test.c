@@ -600,6 +600,32 @@ static void a_quiesced_unit_stores_and_pushes_nothing_new(void **state)
     expect_no_push(fixture);
 }
 
+/* What was read for a client that goes away while it is pushed to does not stay in memory. */
+static void an_absent_device_keeps_no_page(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *bob;
+    struct device *device;
+
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(send_text(fixture, "alice", "bob", "text"), "ack");
+    present(fixture, "bob", 10002);
+    WAIT_FOR(fixture, fixture->push_count == 1);
+    bob = account_find(fixture->bll, bytes_of("bob"));
+    device = LIST_FIRST(&bob->devices, struct device, by_account);
+    assert_non_null(device->backlog);
+    fixture->now_us += 11 * USEC_PER_SEC;
+    bll_tick(fixture->bll);
+    assert_non_null(device->backlog);
+    end_push(fixture, BLL_PUSH_FAILED);
+    assert_null(device->backlog);
+    assert_null(device->current);
+    poll_later(fixture, "bob", 10002);
+    for (int i = 0; i < 3; i++)
+        expect_delivery(fixture, 10002, "text");
+    expect_no_push(fixture);
+}
+
 /* His inbox, as the logic unit has it in memory. */
 static struct conversation *inbox_of(struct fixture *fixture, const char *userid)
 {
@@ -673,6 +699,7 @@ int main(void)
         CASE(a_device_that_moved_while_storage_was_away_frees_its_old_place),
         CASE(cursors_are_given_to_storage_once_at_a_time),
         CASE(storage_that_is_away_refuses_writes_and_comes_back),
+        CASE(an_absent_device_keeps_no_page),
         CASE(a_message_that_was_heard_of_before_is_pushed_at_once),
         CASE(a_message_that_turns_up_late_is_pushed_at_once),
         CASE(a_quiesced_unit_stores_and_pushes_nothing_new),
