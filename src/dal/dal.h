@@ -86,8 +86,9 @@ int dal_fd(void);
 /* Runs the callbacks of what has finished. */
 void dal_dispatch(void);
 
-/* Wakes the writers for what has been queued since the last call; once per loop turn, so that
- * what arrived in one turn is one transaction. dal_dispatch() does it too. */
+/* Hands the writers the messages queued since the last call; once per loop turn, so that what
+ * arrived in one turn is one transaction. dal_dispatch() does it too, and any other write takes the
+ * messages before it along. */
 void dal_flush(void);
 
 /* A snapshot. */
@@ -99,7 +100,8 @@ void dal_on_state(void (*changed)(void *userdata), void *userdata);
 typedef void (*dal_done_fn)(void *userdata, enum dal_outcome outcome);
 
 /* A round trip through every storage thread: OK when all are connected, else UNAVAILABLE. It is
- * answered also while the database is away. */
+ * answered also while the database is away, and does not wait for a dal_check() under way. Not
+ * bounded by queue_max; at most 16 at once (-EAGAIN). */
 MUST_USE int dal_ping(dal_done_fn callback, void *userdata);
 
 /* -- users ------------------------------------------------------------------------------------ */
@@ -194,7 +196,8 @@ MUST_USE int dal_member_list(struct bytes room, struct bytes after, unsigned max
 
 /* `message` is the one that was handed over, with seq and time filled in if OK. If its key was
  * stored before by the same sender, OK too, with the seq, time and conversation of the first, and
- * `again` true. MISSING: there is no such conversation any more. */
+ * `again` true. MISSING: there is no such conversation any more. REFUSED: it is not fit to be
+ * stored (a key over MESSAGE_KEY_MAX, a name that is too long); the others are not its fault. */
 typedef void (*dal_stored_fn)(void *userdata, enum dal_outcome outcome, struct message *message,
                               bool again);
 
@@ -204,7 +207,7 @@ MUST_USE int dal_message_store(struct message *message, dal_stored_fn callback, 
 
 /* Messages of `conversation` after `after`, in order: at most `max_count`, and no more once
  * `max_bytes` of text are reached (at least one if there is any). The callback may take references
- * to the messages. */
+ * to the messages. MISSING: there is no such conversation. */
 typedef void (*dal_messages_fn)(void *userdata, enum dal_outcome outcome,
                                 struct message *const *messages, size_t count);
 MUST_USE int dal_messages_read(uint64_t conversation, uint64_t after, unsigned max_count,
@@ -226,7 +229,7 @@ struct dal_provision {
     const char *admin_password; /* NULL for the local socket's own authentication */
     const char *host, *socket;  /* as in dal_config */
     unsigned port;
-    const char *database;
+    const char *database; /* letters, digits, '_' and '-', as `user` */
     const char *user;     /* made as 'user'@'localhost' */
     const char *password; /* its new one */
 };

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Messages deleted by one statement. */
+#define DELETE_SLICE 5000
+
 void *request_new(const struct request_kind *kind, size_t size, size_t arguments, void *userdata)
 {
     struct request *request = calloc(1, size + arguments);
@@ -120,6 +123,21 @@ enum sql_status find_conversation(struct sql_connection *connection, struct byte
 
     *ret = (struct conversation_record){.id = 0};
     return sql_run(connection, SQL_CONVERSATION_BY_NAME, values, conversation_row, ret);
+}
+
+enum sql_status delete_conversation(struct sql_connection *connection,
+                                    const struct conversation_record *conversation)
+{
+    struct sql_value id[] = {sql_number(conversation->id)};
+    enum sql_status status = SQL_OK;
+
+    for (uint64_t seq = 0; seq < conversation->end && status == SQL_OK;) {
+        struct sql_value slice[2] = {id[0]};
+        seq = conversation->end - seq > DELETE_SLICE ? seq + DELETE_SLICE : conversation->end;
+        slice[1] = sql_number(seq);
+        status = sql_run(connection, SQL_MESSAGES_DELETE, slice, NULL, NULL);
+    }
+    return status == SQL_OK ? sql_run(connection, SQL_CONVERSATION_DELETE, id, NULL, NULL) : status;
 }
 
 int row_exists(void *userdata, const struct sql_value *row)

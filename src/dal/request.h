@@ -100,6 +100,11 @@ void conversation_from_row(const struct sql_value *row, struct conversation_reco
 enum sql_status find_conversation(struct sql_connection *connection, struct bytes name,
                                   struct conversation_record *ret);
 
+/* Deletes a conversation with its messages and memberships, in statements that each take little
+ * time however long it is. */
+enum sql_status delete_conversation(struct sql_connection *connection,
+                                    const struct conversation_record *conversation);
+
 /* Row function that sets the bool it is given: there is a row. */
 int row_exists(void *userdata, const struct sql_value *row);
 

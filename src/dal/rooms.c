@@ -121,16 +121,12 @@ static enum sql_status find_room(struct sql_connection *connection, struct bytes
 static enum sql_status delete_execute(struct sql_connection *connection, struct request *request)
 {
     struct room_request *room = room_of(request);
-    struct sql_value values[1];
     enum sql_status status = find_room(connection, room->name, &room->record);
 
     if (status != SQL_OK)
         return status;
     request->outcome = room->record.id != 0 || request->uncertain ? DAL_OK : DAL_MISSING;
-    if (room->record.id == 0)
-        return SQL_OK;
-    values[0] = sql_number(room->record.id);
-    return sql_run(connection, SQL_CONVERSATION_DELETE, values, NULL, NULL);
+    return room->record.id == 0 ? SQL_OK : delete_conversation(connection, &room->record);
 }
 
 static const struct request_kind kind_delete = {

@@ -159,6 +159,9 @@ static const struct sql_statement statements[SQL_IDS] = {
                            SAME("SELECT seq, time_ms, sender, origin, context, userid, name, "
                                 "ckey, text FROM messages WHERE conversation = ? AND seq > ? "
                                 "ORDER BY seq LIMIT ?")},
+    [SQL_MESSAGES_DELETE] = {"messages delete", "",
+                             SAME("DELETE FROM messages "
+                                  "WHERE conversation = ? AND seq <= ?")},
     [SQL_MESSAGES_INSERT_1] = {"messages insert 1", "", SAME(MESSAGE_INSERT(MESSAGE_ROW))},
     [SQL_MESSAGES_INSERT_4] = {"messages insert 4", "", SAME(MESSAGE_INSERT(X4(MESSAGE_ROW)))},
     [SQL_MESSAGES_INSERT_16] = {"messages insert 16", "", SAME(MESSAGE_INSERT(X16(MESSAGE_ROW)))},

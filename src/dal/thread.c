@@ -556,11 +556,22 @@ static void end(struct dal *dal, struct storage_thread *thread)
     pthread_mutex_unlock(&dal->lock);
 }
 
+/* As `ps -L` and debuggers show it. */
+static void name_thread(const struct storage_thread *thread)
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "%s-%u", thread->role == SQL_WRITER ? "writer" : "reader",
+             thread->index % 100);
+    pthread_setname_np(pthread_self(), name);
+}
+
 void *storage_thread_main(void *argument)
 {
     struct storage_thread *thread = argument;
     struct dal *dal = dal_instance();
 
+    name_thread(thread);
     if (dal->driver->thread_begin != NULL)
         dal->driver->thread_begin();
     do {

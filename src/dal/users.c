@@ -258,7 +258,8 @@ static enum sql_status delete_execute(struct sql_connection *connection, struct 
 {
     struct user_request *change = user_of(request);
     struct found_user found;
-    struct sql_value user[1], inbox[1];
+    struct conversation_record inbox;
+    struct sql_value user[1];
     enum sql_status status = find_user(connection, change->userid, &found);
 
     free(found.password_hash);
@@ -268,11 +269,10 @@ static enum sql_status delete_execute(struct sql_connection *connection, struct 
     if (!found.found)
         return SQL_OK;
     user[0] = sql_number(found.user.id);
-    inbox[0] = sql_number(found.user.inbox);
-    status = sql_run(connection, SQL_USER_DELETE, user, NULL, NULL);
+    status = find_conversation(connection, change->userid, &inbox);
     if (status == SQL_OK)
-        status = sql_run(connection, SQL_CONVERSATION_DELETE, inbox, NULL, NULL);
-    return status;
+        status = sql_run(connection, SQL_USER_DELETE, user, NULL, NULL);
+    return status == SQL_OK ? delete_conversation(connection, &inbox) : status;
 }
 
 static const struct request_kind kind_delete = {

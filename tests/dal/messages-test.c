@@ -265,6 +265,32 @@ static void test_deleted_conversation_in_a_batch(void **state)
     }
 }
 
+/* A long conversation is deleted with all that belongs to it. */
+static void test_delete_long_conversation(void **state)
+{
+    enum { COUNT = 7000 };
+    uint64_t room = new_room("#room");
+    struct sending *sendings = calloc(COUNT, sizeof(*sendings));
+    struct page page;
+    char key[16];
+
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(key, sizeof(key), "%u", i);
+        send_start(&sendings[i], room, 1, key, bytes_of("text"));
+    }
+    wait_idle();
+    assert_int_equal(sendings[COUNT - 1].message->seq, COUNT);
+    assert_int_equal(room_delete("#room"), DAL_OK);
+    assert_int_equal(messages_read(room, 0, 10, 1000, &page), DAL_MISSING);
+    /* Its keys are free again. */
+    room = new_room("#room");
+    assert_int_equal(send_one(room, 1, "17", "text"), 1);
+    assert_sound();
+    for (unsigned i = 0; i < COUNT; i++)
+        sending_deinit(&sendings[i]);
+    free(sendings);
+}
+
 static void test_pages(void **state)
 {
     uint64_t room = new_room("#room");
@@ -448,6 +474,7 @@ int main(void)
         CASE(test_keys_are_bytes),
         CASE(test_bad_neighbours),
         CASE(test_deleted_conversation_in_a_batch),
+        CASE(test_delete_long_conversation),
         CASE(test_pages),
         CASE(test_all_of_unicode),
         CASE(test_empty_text),
