@@ -262,7 +262,8 @@ test_kill_9_and_it_comes_back() {
 }
 
 test_mariadb_starts() {
-    mariadb-install-db --user=mysql --skip-test-db --auth-root-authentication-method=socket
+    mariadb-install-db --user=mysql --skip-test-db --skip-name-resolve \
+        --auth-root-authentication-method=socket
     systemctl start mariadb.service
 }
 
