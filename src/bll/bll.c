@@ -94,6 +94,7 @@ int bll_reconfigure(struct bll *bll, const struct bll_config *config)
     bll->config = *config;
     bll->config.v1_networks = networks;
     peercount_set_limits(bll->signons, config->signons_per_address, UINT_MAX);
+    peercount_set_limits(bll->polls, (config->signons_per_address + 1) / 2, UINT_MAX);
     tail_shrink(bll, config->tail_max);
     return 0;
 }
@@ -124,7 +125,7 @@ int bll_new(const struct bll_config *config, const struct bll_outlet *outlet,
     memcpy(&bll->key_epoch, bll->fingerprint_key, sizeof(bll->key_epoch));
     bll->key_epoch = (clock_real_ms() << 20) | (bll->key_epoch & 0xfffff);
     password_fingerprint_key(bll->fingerprint_key);
-    if (peercount_new(config->signons_per_address, UINT_MAX, &bll->signons) < 0 ||
+    if (peercount_new(0, 0, &bll->signons) < 0 || peercount_new(0, 0, &bll->polls) < 0 ||
         bll_reconfigure(bll, config) < 0) {
         bll_free(bll);
         return -ENOMEM;
@@ -139,6 +140,7 @@ void bll_free(struct bll *bll)
         return;
     accounts_free(bll);
     peercount_free(bll->signons);
+    peercount_free(bll->polls);
     free(bll->networks);
     free(bll);
 }

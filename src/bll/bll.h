@@ -43,7 +43,7 @@ struct bll_config {
     uint64_t cursor_flush_us;     /* cursors are stored at most this late */
     size_t tail_max;              /* bytes of recent messages kept in memory */
     unsigned devices_max;         /* devices a user may have at a time */
-    unsigned signons_per_address; /* slow hashes queued for one address */
+    unsigned signons_per_address; /* requests of one address that wait; half of it for polls */
     unsigned waiting_max;         /* requests of one account that may wait for its sign-on */
 };
 

@@ -144,13 +144,14 @@ struct bll {
     struct metrics *metrics;
     struct account *accounts;
     struct conversation *conversations;
-    struct list by_use;  /* accounts, longest unused first */
-    struct list present; /* devices, longest since their poll first */
-    struct list ready;   /* devices */
-    struct list dirty;   /* devices with cursors to store */
-    struct list saving;  /* devices whose cursors are being stored */
-    struct list aged;    /* tail entries, oldest first */
-    struct peercount *signons;
+    struct list by_use;        /* accounts, longest unused first */
+    struct list present;       /* devices, longest since their poll first */
+    struct list ready;         /* devices */
+    struct list dirty;         /* devices with cursors to store */
+    struct list saving;        /* devices whose cursors are being stored */
+    struct list aged;          /* tail entries, oldest first */
+    struct peercount *signons; /* requests of each address that wait */
+    struct peercount *polls;   /* those of them that are polls */
     size_t tail_bytes;
     uint64_t device_states[DEVICE_STATES];
     uint64_t present_count;

@@ -38,11 +38,32 @@ bool signon_known(const struct bll *bll, const struct account *account, struct b
            fingerprint_matches(bll, account, password);
 }
 
+/* The request's place among those of its address: 0 or -EBUSY, -ENOMEM. A poll comes again, a write
+ * may not; so polls, of which there may be thousands after a start, leave half of it to writes. */
+static int take_share(struct bll *bll, const struct request *request)
+{
+    int r = peercount_take(bll->signons, &request->from);
+
+    if (r < 0 || !is_poll(request))
+        return r;
+    r = peercount_take(bll->polls, &request->from);
+    if (r < 0)
+        peercount_give(bll->signons, &request->from);
+    return r;
+}
+
+static void give_share(struct bll *bll, const struct request *request)
+{
+    peercount_give(bll->signons, &request->from);
+    if (is_poll(request))
+        peercount_give(bll->polls, &request->from);
+}
+
 static void request_free(struct bll *bll, struct account *account, struct request *request)
 {
     list_remove(&request->link);
     account->request_count--;
-    peercount_give(bll->signons, &request->from);
+    give_share(bll, request);
     sodium_memzero((void *)request->password.data, request->password.len);
     free(request);
 }
@@ -217,12 +238,12 @@ static int enqueue(struct bll *bll, struct account *account, const struct reques
 
     if (account->request_count >= bll->config.waiting_max)
         return -EAGAIN;
-    r = peercount_take(bll->signons, &from->from);
+    r = take_share(bll, from);
     if (r < 0)
         return r == -ENOMEM ? r : -EAGAIN;
     request = request_copy(from);
     if (!request) {
-        peercount_give(bll->signons, &from->from);
+        give_share(bll, from);
         return -ENOMEM;
     }
     list_append(&account->requests, &request->link);
