@@ -6,6 +6,7 @@ src_admin_libadmin_a_SOURCES = \
 	src/admin/batch.c \
 	src/admin/request.h \
 	src/admin/rooms.c \
+	src/admin/settings.c src/admin/settings.h \
 	src/admin/storage.c \
 	src/admin/users.c
 src_admin_libadmin_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

@@ -14,9 +14,13 @@ static struct bytes room_of(const struct request *request)
     return bytes_of(request->arguments.room);
 }
 
-static void refuse_missing_room(struct request *request)
+/* Ends a request whose room is missing, or that storage could not carry out. */
+static void refuse_room(struct request *request, enum dal_outcome outcome)
 {
-    request_refuse(request, ADMIN_CODE_MISSING, "there is no room %s", request->arguments.room);
+    if (outcome == DAL_MISSING)
+        request_refuse(request, ADMIN_CODE_MISSING, "there is no room %s", request->arguments.room);
+    else
+        request_finish(request, refusal_of_outcome(outcome));
 }
 
 /* -- add and list ----------------------------------------------------------------------------- */
@@ -82,10 +86,8 @@ static void members_listed(void *userdata, enum dal_outcome outcome, const struc
 
     if (outcome == DAL_OK)
         request_finish(request, users_to_json("members", users, count, request->arguments.limit));
-    else if (outcome == DAL_MISSING)
-        refuse_missing_room(request);
     else
-        request_finish(request, refusal_of_outcome(outcome));
+        refuse_room(request, outcome);
 }
 
 void verb_room_members(struct request *request)
@@ -151,12 +153,8 @@ static void room_deleted(void *userdata, enum dal_outcome outcome)
     struct request *request = userdata;
     const struct members *members = request->state;
 
-    if (outcome == DAL_MISSING) {
-        refuse_missing_room(request);
-        return;
-    }
     if (outcome != DAL_OK) {
-        request_finish(request, refusal_of_outcome(outcome));
+        refuse_room(request, outcome);
         return;
     }
     for (size_t i = 0; i < members->count; i++)
@@ -178,12 +176,8 @@ static void members_collected(void *userdata, enum dal_outcome outcome, const st
     struct request *request = userdata;
     int error = 0;
 
-    if (outcome == DAL_MISSING) {
-        refuse_missing_room(request);
-        return;
-    }
     if (outcome != DAL_OK) {
-        request_finish(request, refusal_of_outcome(outcome));
+        refuse_room(request, outcome);
         return;
     }
     for (size_t i = 0; i < count && error == 0; i++)
@@ -213,10 +207,8 @@ static void membership_explained(void *userdata, enum dal_outcome outcome,
     struct bytes userid = request->arguments.userid;
 
     (void)record;
-    if (outcome == DAL_MISSING)
-        refuse_missing_room(request);
-    else if (outcome != DAL_OK)
-        request_finish(request, refusal_of_outcome(outcome));
+    if (outcome != DAL_OK)
+        refuse_room(request, outcome);
     else if (request->verb->handle == verb_room_join)
         request_refuse(request, ADMIN_CODE_MISSING, "there is no user %.*s", BYTES_ARG(userid));
     else

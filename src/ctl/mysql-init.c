@@ -118,7 +118,6 @@ static int provision(const struct ctl *ctl, const struct dal_config *config)
 
 static int bring_up(struct ctl *ctl, struct dal_config *config, struct dal_status *ret_status)
 {
-    config->migrate = true;
     int code = storage_open(ctl, config);
     if (code != EXIT_OK)
         return code;
@@ -150,7 +149,6 @@ int init_mysql(struct ctl *ctl, json_t *settings, struct dal_status *ret_status)
 {
     const struct options *options = &ctl->options;
     const char *file = first_of(options->secret_file, ctl->config.storage.mysql.password_file);
-    struct dal_config config;
     char *secret = NULL;
     bool made = false;
 
@@ -159,7 +157,7 @@ int init_mysql(struct ctl *ctl, json_t *settings, struct dal_status *ret_status)
     int code = keep_secret(ctl, file, &secret, &made);
     if (code != EXIT_OK)
         return code;
-    storage_config(&ctl->config, secret, &config);
+    struct dal_config config = storage_config(&ctl->config, secret);
     config.mysql_host = "";
     config.mysql_socket = first_of(options->server_socket, config.mysql_socket);
     config.mysql_database = first_of(options->database, config.mysql_database);

@@ -29,9 +29,9 @@ MUST_USE int control_exchange(int fd, json_t *request, unsigned seconds, json_t 
 /* Where the service manager finds the password of the MySQL server (multichatd.service). */
 #define MYSQL_CREDENTIAL "/etc/credstore/multichat.mysql-password"
 
-/* The configuration as the storage unit takes it; borrows from `config` and `password`. */
-void storage_config(const struct daemon_config *config, const char *password,
-                    struct dal_config *ret);
+/* What this process's storage is told, which is to migrate; borrows from `config` and `password`.
+ */
+struct dal_config storage_config(const struct daemon_config *config, const char *password);
 
 /* Opens storage and waits until it is up. On SQLite, root becomes the owner of the database's
  * folder first, so that the daemon can use what is made. EXIT_OK, or another exit code after having

@@ -2,6 +2,7 @@
  * process, and a small poll(2) loop around them.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "admin/settings.h"
 #include "ctl/print.h"
 #include "ctl/secret.h"
 #include "ctl/session.h"
@@ -25,22 +26,14 @@ struct storage_host {
     bool answered;
 };
 
-void storage_config(const struct daemon_config *config, const char *password,
-                    struct dal_config *ret)
+struct dal_config storage_config(const struct daemon_config *config, const char *password)
 {
-    *ret = (struct dal_config){
-        .driver = daemon_config_driver(config),
-        .sqlite_path = config->storage.sqlite_path,
-        .mysql_host = config->storage.mysql.host,
-        .mysql_socket = config->storage.mysql.socket,
-        .mysql_database = config->storage.mysql.database,
-        .mysql_user = config->storage.mysql.user,
-        .mysql_password = password,
-        .mysql_port = (unsigned)config->storage.mysql.port,
-        .writers = 1,
-        .readers = 1,
-        .queue_max = QUEUE_MAX,
-    };
+    struct dal_config storage = settings_storage(config, password);
+
+    storage.writers = storage.readers = 1;
+    storage.queue_max = QUEUE_MAX;
+    storage.migrate = true;
+    return storage;
 }
 
 /* -- whose files ------------------------------------------------------------------------------ */
@@ -162,7 +155,6 @@ static int find_password(const struct ctl *ctl, char **ret)
 
 int storage_open_configured(struct ctl *ctl, bool migrate)
 {
-    struct dal_config config;
     char *password = NULL;
     int code = EXIT_OK;
 
@@ -170,7 +162,7 @@ int storage_open_configured(struct ctl *ctl, bool migrate)
         code = find_password(ctl, &password);
     if (code != EXIT_OK)
         return code;
-    storage_config(&ctl->config, password, &config);
+    struct dal_config config = storage_config(&ctl->config, password);
     config.migrate = migrate;
     code = storage_open(ctl, &config);
     secret_free(password);
@@ -181,8 +173,7 @@ int storage_open_configured(struct ctl *ctl, bool migrate)
 
 int storage_host_new(const struct daemon_config *config, struct storage_host **ret)
 {
-    struct password_cost cost = {.operations = config->password.operations,
-                                 .memory = config->password.memory};
+    struct password_cost cost = settings_password(config);
     struct storage_host *host = calloc(1, sizeof(*host));
 
     if (!host)

@@ -8,6 +8,7 @@
 #include "daemon/server.h"
 
 #include "admin/admin.h"
+#include "admin/settings.h"
 #include "daemon/connections.h"
 #include "daemon/control.h"
 #include "daemon/messages.h"
@@ -147,7 +148,7 @@ static int open_storage(struct server *server)
     char *password = NULL, *error = NULL;
     int r = daemon_config_mysql_password(&server->config, &password, &error);
     if (r == 0) {
-        struct dal_config config = settings_dal(&server->config, password);
+        struct dal_config config = settings_storage(&server->config, password);
         r = dal_open(&config, &error);
         server->storage_open = r == 0;
     }

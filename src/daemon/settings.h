@@ -3,10 +3,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "auth/password.h"
 #include "bll/bll.h"
 #include "config/daemon-config.h"
-#include "dal/dal.h"
 #include "io/connection.h"
 #include "io/pusher.h"
 
@@ -14,9 +12,6 @@
 struct bll_config settings_bll(const struct daemon_config *config);
 struct pusher_limits settings_pusher(const struct daemon_config *config);
 struct connection_limits settings_connection(const struct daemon_config *config);
-struct password_cost settings_password(const struct daemon_config *config);
-/* `password` may be NULL. */
-struct dal_config settings_dal(const struct daemon_config *config, const char *password);
 
 /* Makes `config`, just loaded, fit to replace `running`: keys that cannot change while the daemon
  * runs keep their running value, and a warning names them. 0 or -ENOMEM. */
