@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from harness import Client, Follower, finish
-from multichat import PATIENCE, Daemon, wait_until
+from multichat import PATIENCE, Daemon, engines, wait_until
 
 
 class Address:
@@ -22,6 +22,8 @@ class Address:
 
 @pytest.fixture
 def daemon():
+    if "sqlite" not in engines():
+        pytest.skip("built without SQLite")
     made = Daemon()
     try:
         made.start()

@@ -5,7 +5,7 @@ daemon_tests = \
 	tests/daemon/test_service.py \
 	tests/daemon/test_sockets.py
 TESTS += $(daemon_tests)
-EXTRA_DIST += $(daemon_tests)
+EXTRA_DIST += $(daemon_tests) tests/daemon/conftest.py
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/daemon/control-peer-test
