@@ -159,7 +159,6 @@ MUST_USE int dal_device_add(uint64_t user, struct bytes name, const struct devic
 /* Gives a device a new name and keeps its cursors. */
 MUST_USE int dal_device_rename(uint64_t device, struct bytes name, dal_done_fn callback,
                                void *userdata);
-MUST_USE int dal_device_delete(uint64_t device, dal_done_fn callback, void *userdata);
 
 /* Stores cursors; one never goes back. Cursors of devices that are gone are passed over. */
 MUST_USE int dal_cursors_store(const struct device_cursor *cursors, size_t count,

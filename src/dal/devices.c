@@ -217,32 +217,6 @@ int dal_device_rename(uint64_t device, struct bytes name, dal_done_fn callback, 
     return dal_submit(&change->request);
 }
 
-static enum sql_status delete_execute(struct sql_connection *connection, struct request *request)
-{
-    struct sql_value id[] = {sql_number(device_of(request)->device)};
-    enum sql_status status = sql_run(connection, SQL_DEVICE_DELETE, id, NULL, NULL);
-
-    request->outcome = connection->changes > 0 || request->uncertain ? DAL_OK : DAL_MISSING;
-    return status;
-}
-
-static const struct request_kind kind_delete = {
-    .name = "device delete",
-    .side = REQUEST_WRITE,
-    .execute = delete_execute,
-};
-
-int dal_device_delete(uint64_t device, dal_done_fn callback, void *userdata)
-{
-    struct device_request *change = request_new(&kind_delete, sizeof(*change), 0, userdata);
-
-    if (change == NULL)
-        return -ENOMEM;
-    change->device = device;
-    change->request.done = callback;
-    return dal_submit(&change->request);
-}
-
 /* -- cursors ----------------------------------------------------------------------------------- */
 
 struct id_set {

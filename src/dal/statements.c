@@ -123,7 +123,6 @@ static const struct sql_statement statements[SQL_IDS] = {
                            SAME("INSERT INTO devices (user, name, seen_ms) VALUES (?, ?, ?)")},
     [SQL_DEVICE_RENAME] = {"device rename", "",
                            SAME("UPDATE devices SET name = ?, seen_ms = ? WHERE id = ?")},
-    [SQL_DEVICE_DELETE] = {"device delete", "", SAME("DELETE FROM devices WHERE id = ?")},
 
     [SQL_CURSORS_OF_USER] = {"cursors of user", "nnn",
                              SAME("SELECT k.device, k.conversation, k.seq FROM devices d "

@@ -420,13 +420,6 @@ enum dal_outcome device_rename(uint64_t device, const char *name)
     return await(dal_device_rename(device, bytes_of(name), on_done, &wait), &wait);
 }
 
-enum dal_outcome device_delete(uint64_t device)
-{
-    struct wait wait = {.done = false};
-
-    return await(dal_device_delete(device, on_done, &wait), &wait);
-}
-
 enum dal_outcome cursors_store(const struct device_cursor *cursors, size_t count)
 {
     struct wait wait = {.done = false};

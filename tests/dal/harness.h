@@ -98,7 +98,6 @@ uint64_t cursor_of(const struct account *account, uint64_t device, uint64_t conv
 enum dal_outcome device_add(uint64_t user, const char *name, const struct device_cursor *cursors,
                             size_t count, uint64_t *ret);
 enum dal_outcome device_rename(uint64_t device, const char *name);
-enum dal_outcome device_delete(uint64_t device);
 enum dal_outcome cursors_store(const struct device_cursor *cursors, size_t count);
 
 enum dal_outcome conversation_find(const char *name, struct conversation_record *ret);

@@ -267,14 +267,6 @@ static void test_devices(void **state)
     assert_int_equal(account_find("alice", &account), DAL_OK);
     assert_string_equal(account.devices[0].name, "moved");
     assert_int_equal(account.cursor_count, 2);
-
-    assert_int_equal(device_delete(one), DAL_OK);
-    assert_int_equal(device_delete(one), DAL_MISSING);
-    assert_int_equal(account_find("alice", &account), DAL_OK);
-    assert_int_equal(account.device_count, 1);
-    assert_int_equal(account.cursor_count, 0);
-    assert_int_equal(device_add(alice.id, "one", NULL, 0, &other), DAL_OK);
-    assert_true(other > two);
 }
 
 static void test_cursors_move_forward_only(void **state)
