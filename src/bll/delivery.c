@@ -6,7 +6,7 @@
  * not hold any more is read from storage a page at a time.
  *
  * A delivery is spent only when the outlet says so. After any other end the device rests until a
- * poll that comes no sooner than bll_config.retry_us.
+ * poll that comes no sooner than bll_config.retry_us, or later if it fails again and again.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/internal.h"
@@ -23,6 +23,11 @@
 
 /* Ports a push is never made to lie below this one. */
 #define FIRST_UNPRIVILEGED_PORT 1024
+
+/* A push that times out holds a place for seconds. Each one in a row doubles the time to the next,
+ * so that hosts behind a filter do not take the places of those that can be reached; a refusal
+ * costs nothing and does not. */
+#define RETRY_DOUBLINGS_MAX 3
 
 /* Ready devices looked at in one turn whose host has its share of pushes already. */
 #define PASSED_OVER_MAX 64
@@ -160,7 +165,9 @@ static struct message *choose(const struct device *device, int *ret_missing)
 
 static void rest(struct bll *bll, struct device *device)
 {
-    device->rest_until_us = bll_now(bll) + bll->config.retry_us;
+    unsigned doublings = device->failures > 0 ? device->failures - 1u : 0;
+
+    device->rest_until_us = bll_now(bll) + (bll->config.retry_us << doublings);
     device->other_tried = false;
     device_move(bll, device, DEVICE_RESTING);
 }
@@ -408,6 +415,7 @@ static void delivered(struct bll *bll, struct device *device)
 
     device->order_known = true;
     device->refused = false;
+    device->failures = 0;
     device->offset = device->next_offset;
     if (device->offset < message->text.len)
         return;
@@ -440,6 +448,8 @@ static void after_push(struct bll *bll, struct device *device, enum bll_push res
         device->refused = true;
         break;
     case BLL_PUSH_FAILED:
+        if (device->failures <= RETRY_DOUBLINGS_MAX)
+            device->failures++;
         break;
     }
     rest(bll, device);

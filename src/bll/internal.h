@@ -110,6 +110,7 @@ struct device {
     uint64_t rest_until_us;
     struct addr endpoint; /* its address and the port as the poll told it */
     enum device_state state;
+    uint8_t failures; /* pushes in a row that were neither delivered nor refused; bounded */
     bool swapped;     /* the port's bytes are swapped */
     bool order_known; /* a push got through, so `swapped` is right */
     bool other_tried; /* both orders have been tried for this push */
@@ -130,9 +131,10 @@ struct verification {
 struct request {
     struct list link;
     struct addr from;
-    uint16_t port;                                  /* of a poll; then `reply` is NULL */
-    void *reply;                                    /* of a write */
-    struct bytes userid, password, recipient, text; /* in `data` */
+    uint16_t port;                          /* of a poll; then `reply` is NULL */
+    void *reply;                            /* of a write */
+    struct bytes userid;                    /* of the caller's request alone; the account has it */
+    struct bytes password, recipient, text; /* in `data` */
     char data[];
 };
 

@@ -242,6 +242,7 @@ static struct device *take_over(struct bll *bll, struct device *device, const st
     device->endpoint = *endpoint;
     device->swapped = device->order_known = device->other_tried = device->refused = false;
     device->rest_until_us = 0;
+    device->failures = 0;
     begin_beside(bll, device, beside);
     device_rename(bll, device);
     return device;

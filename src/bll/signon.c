@@ -212,7 +212,7 @@ static struct bytes copy_field(char **at, struct bytes field)
 
 static struct request *request_copy(const struct request *from)
 {
-    size_t size = from->userid.len + from->password.len + from->recipient.len + from->text.len;
+    size_t size = from->password.len + from->recipient.len + from->text.len;
     struct request *request = malloc(sizeof(*request) + size);
     char *at;
 
@@ -223,7 +223,7 @@ static struct request *request_copy(const struct request *from)
     request->port = from->port;
     request->reply = from->reply;
     at = request->data;
-    request->userid = copy_field(&at, from->userid);
+    request->userid = (struct bytes){0};
     request->password = copy_field(&at, from->password);
     request->recipient = copy_field(&at, from->recipient);
     request->text = copy_field(&at, from->text);

@@ -82,6 +82,37 @@ static void a_refused_delivery_is_not_spent(void **state)
     expect_delivery(fixture, 10002, "two");
 }
 
+/* Polls every second; the seconds until the next push. */
+static unsigned seconds_to_push(struct fixture *fixture, const char *userid, unsigned port)
+{
+    unsigned seconds = 0;
+
+    while (fixture->push_count == 0) {
+        fixture->now_us += USEC_PER_SEC;
+        seconds++;
+        present(fixture, userid, port);
+    }
+    return seconds;
+}
+
+static void who_times_out_again_and_again_is_tried_less_often(void **state)
+{
+    static const unsigned waits[] = {1, 2, 4, 8, 8};
+    struct fixture *fixture = *state;
+
+    present(fixture, "bob", 10002);
+    assert_string_equal(send_text(fixture, "alice", "bob", "one"), "ack");
+    for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
+        end_push(fixture, BLL_PUSH_FAILED);
+        assert_int_equal(seconds_to_push(fixture, "bob", 10002), waits[i]);
+    }
+    expect_delivery(fixture, 10002, "one");
+    assert_string_equal(send_text(fixture, "alice", "bob", "two"), "ack");
+    end_push(fixture, BLL_PUSH_FAILED);
+    assert_int_equal(seconds_to_push(fixture, "bob", 10002), 1); /* as if nothing had been */
+    expect_delivery(fixture, 10002, "two");
+}
+
 static void nothing_is_pushed_to_who_has_not_polled_lately(void **state)
 {
     struct fixture *fixture = *state;
@@ -673,6 +704,7 @@ int main(void)
         CASE(a_message_is_pushed_at_once_to_who_is_present),
         CASE(what_waits_is_delivered_at_a_poll_in_order_one_at_a_time),
         CASE(a_refused_delivery_is_not_spent),
+        CASE(who_times_out_again_and_again_is_tried_less_often),
         CASE(nothing_is_pushed_to_who_has_not_polled_lately),
         CASE(the_swapped_port_is_tried_where_the_plain_one_is_refused),
         CASE(both_orders_refused_begin_again_at_the_next_poll),
