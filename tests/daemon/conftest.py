@@ -11,3 +11,9 @@ import multichat
 def sqlite():
     if "sqlite" not in multichat.engines():
         pytest.skip("built without SQLite")
+
+
+@pytest.fixture(autouse=True)
+def systemd(request):
+    if request.module.__name__ != "test_control" and not multichat.SYSTEMD:
+        pytest.skip("built without systemd")

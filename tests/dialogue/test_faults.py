@@ -5,7 +5,11 @@ SPDX-License-Identifier: GPL-3.0-or-later
 """
 import threading
 
-from multichat import ETX, PATIENCE, error_code, wait_until
+import pytest
+
+from multichat import ETX, PATIENCE, SYSTEMD, error_code, wait_until
+
+needs_systemd = pytest.mark.skipif(not SYSTEMD, reason="built without systemd")
 
 
 def test_restart_loses_and_repeats_nothing(either, clients):
@@ -171,6 +175,7 @@ def test_bad_configuration_keeps_the_old(daemon, clients):
     assert error_code(alice.write("bob", "x" * 101)) == "too-long"
 
 
+@needs_systemd
 def test_reload_tells_the_service_manager(daemon):
     daemon.reload()
     daemon.process.wait_ready(2)
@@ -188,6 +193,7 @@ def test_reload_opens_version_1_to_another_network(daemons, clients):
     assert alice.wait()[0].text == "y"
 
 
+@needs_systemd
 def test_stop_tells_the_service_manager(daemon):
     process = daemon.process
     daemon.stop()

@@ -41,12 +41,18 @@ def program(name):
     raise FileNotFoundError("%s has not been built below %s" % (name, BUILDDIR))
 
 
+def built_with(symbol):
+    with open(os.path.join(BUILDDIR, "config.h"), encoding="utf-8") as config:
+        return re.search(r"^#define %s 1$" % symbol, config.read(), re.MULTILINE) is not None
+
+
 def engines():
     """The engines the programs were built for, the one without a server first."""
-    with open(os.path.join(BUILDDIR, "config.h"), encoding="utf-8") as config:
-        text = config.read()
     return [engine for engine, symbol in (("sqlite", "HAVE_SQLITE"), ("mariadb", "HAVE_MYSQL"))
-            if re.search(r"^#define %s 1$" % symbol, text, re.MULTILINE)]
+            if built_with(symbol)]
+
+
+SYSTEMD = built_with("HAVE_SYSTEMD")  # if not, programs tell of nothing but in their log
 
 
 def wait_until(condition, what, changed=None, patience=PATIENCE):
@@ -118,6 +124,8 @@ class Process:
             if self.child.poll() is not None:
                 raise AssertionError("%s ended with %s before it was ready:\n%s" % (
                     self.argv[0], self.child.returncode, "\n".join(self.log)))
+            if not SYSTEMD:
+                return sum(line.endswith(" is ready") for line in self.log) >= count
             return self.notices.count("READY=1") >= count
         wait_until(ready, "READY=1 of " + self.argv[0], self.changed)
 
