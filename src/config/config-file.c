@@ -91,7 +91,8 @@ static const char *last_name(const char *path)
     return dot != NULL ? dot + 1 : path;
 }
 
-/* A key in the wrong group is as near as its own name says, and a little. */
+/* A key in the wrong group is as near as its own name says, and a little. A part of a key's name is
+ * nearly that name. */
 static const char *nearest(const struct config_table *table, const char *path)
 {
     const char *best = "";
@@ -100,6 +101,8 @@ static const char *nearest(const struct config_table *table, const char *path)
         const char *known = table->keys[i].path;
         unsigned whole = distance(path, known);
         unsigned name = distance(last_name(path), last_name(known)) + 1;
+        if (name > 2 && strstr(last_name(known), last_name(path)) != NULL)
+            name = 2;
         unsigned far = whole < name ? whole : name;
         if (far < least) {
             least = far;
@@ -334,7 +337,7 @@ static int fail_syntax(struct loading *loading, const config_t *config)
 {
     const char *file = file_name(loading, config_error_file(config));
     const char *what = config_error_text(config);
-    const char *allowed = "allowed is NAME = VALUE; or NAME: { … };";
+    const char *allowed = "allowed is NAME = VALUE; or NAME: { … }; with text in quotes";
     if (strstr(what, "duplicate") != NULL)
         allowed = "allowed is each name once in its group";
     else if (strstr(what, "include") != NULL)

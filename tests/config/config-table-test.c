@@ -236,9 +236,10 @@ static const struct {
                             "… };"},
     {"flag = true;\nflag = false;\n", ":2: duplicate setting name in \"flag = false;\": allowed is "
                                       "each name once in its group"},
-    {"flag = ;\n", ":1: syntax error in \"flag = ;\": allowed is NAME = VALUE; or NAME: { … };"},
+    {"flag = ;\n", ":1: syntax error in \"flag = ;\": allowed is NAME = VALUE; or NAME: { … }; "
+                   "with text in quotes"},
     {"limits: {\n number = 100;\n", ":3: syntax error at the end: allowed is NAME = VALUE; or "
-                                    "NAME: { … };"},
+                                    "NAME: { … }; with text in quotes"},
     {"net: { deep: { strings = [ \"a\", 5 ]; }; };",
      ":1: mismatched element type in array in \"net: { deep: { strings = [ \\\"a\\\", 5 ]; }; "
      "};\": allowed is an array of values of one type"},

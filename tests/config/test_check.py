@@ -58,6 +58,10 @@ BROKEN = {
     "unknown-group": (
         'limit: { text = 100; };',
         ':1: unknown key "limit.text": the nearest known key is "limits.text"'),
+    "part-of-a-name": (
+        'storage: { mysql: { password = "x"; }; };',
+        ':1: unknown key "storage.mysql.password": the nearest known key is '
+        '"storage.mysql.password_file"'),
     "no-address": (
         'listen:\n{\n  polls = "localhost";\n};',
         ':3: key "listen.polls": value "localhost": allowed is ADDRESS:PORT, such as '
@@ -83,10 +87,15 @@ BROKEN = {
         ':2: duplicate setting name in "text = 200; };": allowed is each name once in its group'),
     "syntax": (
         'limits: { text = ; };',
-        ':1: syntax error in "limits: { text = ; };": allowed is NAME = VALUE; or NAME: { … };'),
+        ':1: syntax error in "limits: { text = ; };": allowed is NAME = VALUE; or NAME: { … }; '
+        'with text in quotes'),
+    "no-quotes": (
+        'storage: { driver = sqlite; };',
+        ':1: syntax error in "storage: { driver = sqlite; };": allowed is NAME = VALUE; or '
+        'NAME: { … }; with text in quotes'),
     "cut-off": (
         'limits: { text = 100;\n',
-        ':2: syntax error at the end: allowed is NAME = VALUE; or NAME: { … };'),
+        ':2: syntax error at the end: allowed is NAME = VALUE; or NAME: { … }; with text in quotes'),
     "include": (
         '@include "away.conf"\n',
         ':1: cannot open include file in "@include \\"away.conf\\"": allowed is @include "FILE" '
