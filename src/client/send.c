@@ -23,6 +23,7 @@
 struct send {
     struct courier courier;
     struct outbox *outbox;
+    const struct settings *settings;
     const struct outbox_entry *own; /* the message of this run, NULL once it is answered */
     int code;                       /* what became of it so far */
     bool over;                      /* no further attempt */
@@ -71,7 +72,8 @@ static void settled(void *userdata, const struct courier_report *report)
         send->over = true;
         return;
     case COURIER_UNREACHABLE:
-        say("cannot reach the server: %s", report->reason);
+        say("cannot reach the server %s, port %u: %s", send->settings->server,
+            (unsigned)send->settings->write_port, report->reason);
         send->unreachable = true;
         return;
     case COURIER_UNCERTAIN:
@@ -111,8 +113,9 @@ static void carry(struct send *send, const struct addr *server)
     }
 }
 
-static void carry_anywhere(struct send *send, const struct settings *settings)
+static void carry_anywhere(struct send *send)
 {
+    const struct settings *settings = send->settings;
     struct addr hosts[SESSION_HOSTS_MAX];
     const char *reason;
     long count = server_resolve(settings->server, (uint16_t)settings->write_port, hosts,
@@ -165,7 +168,7 @@ static struct bytes strip_newline(struct bytes text)
 static int send_text(const struct settings *settings, const char *password, const char *recipient,
                      struct bytes text, int stop_fd)
 {
-    struct send send = {.code = EXIT_KEPT, .stop_fd = stop_fd};
+    struct send send = {.settings = settings, .code = EXIT_KEPT, .stop_fd = stop_fd};
     char *folder = NULL, reason[128];
     int r = settings_outbox_path(settings, &folder);
 
@@ -181,7 +184,7 @@ static int send_text(const struct settings *settings, const char *password, cons
         return EXIT_NOT_KEPT;
     }
     courier_init(&send.courier, settings, password, send.outbox, settled, &send);
-    carry_anywhere(&send, settings);
+    carry_anywhere(&send);
     courier_deinit(&send.courier);
     if (send.code == EXIT_REFUSED && send.own) /* the caller knows; it is his to send it again */
         outbox_remove(send.outbox, send.own);

@@ -75,6 +75,7 @@ def test_send_without_a_server_keeps_and_the_next_run_sends_in_order(client, ser
     server.stop()
     result = client.run(server, "send", "bob", "first")
     assert result.returncode == 3 and "kept in the outbox" in result.stderr
+    assert f", port {server.write_port}: Connection refused" in result.stderr
     assert client.run(server, "send", "*", "second\nline").returncode == 3
     assert client.kept() == [("bob", "first"), ("*", "second\nline")]
     server.start()
