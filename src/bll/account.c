@@ -131,6 +131,7 @@ static void devices_adopt(struct account *account, struct cursor **carried)
 
     LIST_FOREACH (link, &account->devices) {
         struct device *device = LIST_ENTRY(link, struct device, by_account);
+        backlog_clear(&device->backlog); /* of conversations he may have left */
         free(device->cursors);
         device->cursors = carried[n];
         carried[n++] = NULL;

@@ -18,9 +18,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PAGE_MESSAGES 32
-#define PAGE_BYTES    (64 * 1024)
-
 /* Ports a push is never made to lie below this one. */
 #define FIRST_UNPRIVILEGED_PORT 1024
 
@@ -48,18 +45,9 @@ static const unsigned state_moves[DEVICE_STATES] = {
     [DEVICE_RESTING] = 1u << DEVICE_QUIET,
 };
 
-static void page_free(struct device *device)
-{
-    while (device->backlog_next < device->backlog_count)
-        message_unref(device->backlog[device->backlog_next++]);
-    free(device->backlog);
-    device->backlog = NULL;
-    device->backlog_next = device->backlog_count = 0;
-}
-
 void delivery_reset(struct device *device)
 {
-    page_free(device);
+    backlog_clear(&device->backlog);
     message_unref(device->current);
     device->current = NULL;
     device->offset = device->next_offset = 0;
@@ -114,52 +102,39 @@ void delivery_consider(struct bll *bll, struct device *device)
 
 /* -- what comes next -------------------------------------------------------------------------- */
 
-/* True if the message is the next one of the device's page. */
-static bool is_of_page(const struct device *device, const struct message *message)
-{
-    return device->backlog_next < device->backlog_count &&
-           device->backlog[device->backlog_next] == message;
-}
-
 /* The message the device needs next of its subscription number `index`, or NULL if it is not in
  * memory. Borrowed. */
-static struct message *next_of(const struct device *device, unsigned index)
+static struct message *next_of(struct device *device, unsigned index)
 {
     const struct conversation *conversation = device->account->subscriptions[index].conversation;
     uint64_t seq = device->cursors[index].acked + 1;
+    struct message *message = backlog_next(&device->backlog, conversation->id, seq);
 
-    if (device->backlog_next < device->backlog_count) {
-        struct message *message = device->backlog[device->backlog_next];
-        /* A number that is missing from storage was deleted: what comes after it is next. */
-        if (message->conversation == conversation->id && message->seq >= seq)
-            return message;
-    }
-    return conversation_recent(conversation, seq);
+    return message ? message : conversation_recent(conversation, seq);
 }
 
-/* Takes the oldest of the messages that wait and are at hand. If a conversation has to be read
- * first, `*ret_missing` is its subscription, and nothing is taken; those that have to be read take
- * turns. There is one page at a time, so another is read only when nothing of it is left: two
- * conversations would drive each other's page out for ever. */
-static struct message *choose(const struct device *device, int *ret_missing)
+/* Takes the oldest of the messages that wait, so that conversations mix as they were written. If
+ * one of them is not in memory, `*ret_missing` is its subscription, and nothing is taken before it
+ * has been read. Where more conversations wait in storage than there are pages for, they take
+ * turns, and the order between them is no more than near. */
+static struct message *choose(struct device *device, int *ret_missing)
 {
     struct message *oldest = NULL;
-    bool page_in_use = false;
     int missing = -1;
 
     for (unsigned i = 0; i < device->account->subscription_count; i++) {
-        struct message *message = is_behind(device, i) ? next_of(device, i) : NULL;
-        if (!message) {
-            if (is_behind(device, i) &&
-                (missing < 0 || ((unsigned)missing <= device->paged && i > device->paged)))
-                missing = (int)i;
+        struct message *message;
+        if (!is_behind(device, i))
             continue;
-        }
-        page_in_use = page_in_use || is_of_page(device, message);
-        if (!oldest || message->time_ms < oldest->time_ms)
+        message = next_of(device, i);
+        if (!message) {
+            if (missing < 0 || ((unsigned)missing <= device->paged && i > device->paged))
+                missing = (int)i;
+        } else if (!oldest || message->time_ms < oldest->time_ms) {
             oldest = message;
+        }
     }
-    *ret_missing = page_in_use ? -1 : missing;
+    *ret_missing = backlog_full(&device->backlog) ? -1 : missing;
     return *ret_missing >= 0 ? NULL : oldest;
 }
 
@@ -172,23 +147,13 @@ static void rest(struct bll *bll, struct device *device)
     device_move(bll, device, DEVICE_RESTING);
 }
 
-/* `message` of the device's page has been dealt with. */
-static void page_advance(struct device *device, const struct message *message)
-{
-    if (!is_of_page(device, message))
-        return;
-    message_unref(device->backlog[device->backlog_next++]);
-    if (device->backlog_next == device->backlog_count)
-        page_free(device);
-}
-
 static void acknowledge(struct bll *bll, struct device *device, struct message *message)
 {
     int index = account_subscription(device->account, message->conversation);
 
     if (index >= 0 && device->cursors[index].acked < message->seq)
         cursor_advance(bll, device, (unsigned)index, message->seq);
-    page_advance(device, message);
+    backlog_advance(&device->backlog, message);
 }
 
 /* -- reading ---------------------------------------------------------------------------------- */
@@ -199,15 +164,12 @@ struct reading {
     uint64_t conversation;
 };
 
+/* Without memory for it, or membership by now, it is as if it had not been read. */
 static void page_keep(struct device *device, struct message *const *messages, size_t count)
 {
-    page_free(device);
-    device->backlog = malloc(count * sizeof(struct message *));
-    if (!device->backlog)
-        return;
-    for (size_t i = 0; i < count; i++)
-        device->backlog[i] = message_ref(messages[i]);
-    device->backlog_count = (unsigned)count;
+    if (account_subscription(device->account, messages[0]->conversation) >= 0 &&
+        backlog_keep(&device->backlog, messages, count) < 0)
+        log_debug("a page for %s is read again", device->account->userid);
 }
 
 static void page_read(void *userdata, enum dal_outcome outcome, struct message *const *messages,
@@ -244,8 +206,8 @@ static void read_page(struct bll *bll, struct device *device, unsigned index)
 
     if (reading) {
         *reading = (struct reading){bll, device, conversation};
-        if (dal_messages_read(conversation, device->cursors[index].acked, PAGE_MESSAGES, PAGE_BYTES,
-                              page_read, reading) == 0) {
+        if (dal_messages_read(conversation, device->cursors[index].acked, BACKLOG_MESSAGES,
+                              BACKLOG_BYTES, page_read, reading) == 0) {
             account_pin(device->account);
             device->paged = index;
             device_move(bll, device, DEVICE_READING);

@@ -12,6 +12,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "bll/backlog.h"
 #include "bll/bll.h"
 #include "dal/dal.h"
 #include "proto/error.h"
@@ -96,13 +97,12 @@ struct cursor {
 struct device {
     struct account *account;
     struct list by_account;
-    struct list by_poll;      /* on bll.present while it is present */
-    struct list by_state;     /* on bll.ready while READY */
-    struct list by_dirt;      /* on bll.dirty or bll.saving while a cursor is not stored */
-    struct cursor *cursors;   /* parallel to account->subscriptions */
-    struct message **backlog; /* page read from storage, one conversation's */
-    unsigned backlog_next, backlog_count;
-    unsigned paged;             /* the subscription it was read for */
+    struct list by_poll;        /* on bll.present while it is present */
+    struct list by_state;       /* on bll.ready while READY */
+    struct list by_dirt;        /* on bll.dirty or bll.saving while a cursor is not stored */
+    struct cursor *cursors;     /* parallel to account->subscriptions */
+    struct backlog backlog;     /* what has been read from storage */
+    unsigned paged;             /* the subscription that was read for last */
     struct message *current;    /* being pushed */
     size_t offset, next_offset; /* of the part being pushed and the one after it */
     uint64_t id;                /* 0 while MAKING */

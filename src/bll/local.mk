@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/bll/libbll.a
 src_bll_libbll_a_SOURCES = \
 	src/bll/account.c \
+	src/bll/backlog.c src/bll/backlog.h \
 	src/bll/bll.c src/bll/bll.h \
 	src/bll/conversation.c \
 	src/bll/cursors.c \

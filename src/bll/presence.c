@@ -61,6 +61,7 @@ static struct device *device_new(struct bll *bll, struct account *account,
     list_init(&device->by_state);
     list_init(&device->by_dirt);
     list_init(&device->by_account);
+    backlog_init(&device->backlog);
     list_append(&account->devices, &device->by_account);
     account->device_count++;
     bll->device_states[state]++;

@@ -1,11 +1,14 @@
 # bll over a real store, with an outlet that writes down what comes out.
 if HAVE_CMOCKA
 if HAVE_SQLITE
-bll_tests = tests/bll/delivery-test tests/bll/signon-test
+bll_tests = tests/bll/backlog-test tests/bll/delivery-test tests/bll/signon-test
 check_PROGRAMS += $(bll_tests)
 TESTS += $(bll_tests)
 
 bll_fixture = tests/bll/fixture.c tests/bll/fixture.h
+tests_bll_backlog_test_SOURCES = tests/bll/backlog-test.c $(bll_fixture)
+tests_bll_backlog_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_backlog_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_delivery_test_SOURCES = tests/bll/delivery-test.c $(bll_fixture)
 tests_bll_delivery_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_delivery_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)

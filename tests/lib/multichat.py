@@ -222,9 +222,17 @@ class MariaDB:
         """Makes an empty database; returns the settings by which a daemon finds it."""
         self.databases += 1
         name = "multichat%d" % self.databases
-        self.query("CREATE DATABASE %s CHARACTER SET utf8mb4" % name)
+        self.query("CREATE DATABASE %s CHARACTER SET utf8mb4; "
+                   "CREATE USER %s@localhost IDENTIFIED BY 'pw-%s'; "
+                   "GRANT ALL ON %s.* TO %s@localhost" % ((name,) * 5))
+        # A file of its own, so that no credential of this machine is taken.
+        password_file = os.path.join(self.directory, name + ".password")
+        with open(password_file, "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write("pw-%s\n" % name)
         return {"storage.driver": "mysql", "storage.mysql.socket": self.socket,
-                "storage.mysql.database": name, "storage.mysql.user": "root"}
+                "storage.mysql.database": name, "storage.mysql.user": name,
+                "storage.mysql.password_file": password_file}
 
     def close(self):
         self._helper("stop")
