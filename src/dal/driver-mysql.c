@@ -440,7 +440,9 @@ static enum sql_status bind_columns(struct mysql_connection *connection, MYSQL_S
     return SQL_OK;
 }
 
-/* What did not fit is fetched again into a larger buffer, which serves the rows to come too. */
+/* What did not fit is fetched again into a larger buffer, which serves the rows to come too once it
+ * is bound: that may only be done when this row has been used, for with some versions of the
+ * library binding clears the lengths. */
 static enum sql_status fetch_rest(struct mysql_connection *connection, MYSQL_STMT *statement,
                                   const char *types)
 {
@@ -455,7 +457,7 @@ static enum sql_status fetch_rest(struct mysql_connection *connection, MYSQL_STM
         if (mysql_stmt_fetch_column(statement, &bind, i, 0) != 0)
             return statement_failed(connection, statement);
     }
-    return bind_columns(connection, statement, types);
+    return SQL_OK;
 }
 
 static void get_row(const struct mysql_connection *connection, const char *types,
@@ -492,6 +494,8 @@ static enum sql_status fetch_all(struct mysql_connection *connection, MYSQL_STMT
             status = no_memory(connection);
         if (wanted != 0)
             break;
+        if (code == MYSQL_DATA_TRUNCATED)
+            status = bind_columns(connection, statement, types);
     }
     return status;
 }
