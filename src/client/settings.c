@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define PORT_MIN 1024 /* the server connects to none below it */
+
 static const char *const receive_from_choices[] = {"server", "any", NULL};
 
 #define FIELD(member) offsetof(struct settings, member)
@@ -164,10 +166,25 @@ static int parse_listen(const char *text, struct addr *ret)
     return addr_parse(with_port, ret);
 }
 
+/* NULL: it is as it has to be. */
+static const char *listen_refusal(const char *listen)
+{
+    struct addr addr;
+
+    if (listen[0] == '\0')
+        return NULL;
+    if (parse_listen(listen, &addr) < 0)
+        return "listen: allowed is an address with or without a port, like 192.0.2.1, "
+               "192.0.2.1:4000 or [::1]:4000";
+    if (addr.port > 0 && addr.port < PORT_MIN)
+        return "listen: the server connects to no port below 1024; allowed is 0 (any free one) or "
+               "1024 to 65535";
+    return NULL;
+}
+
 int settings_complete(struct settings *settings, char **ret_error)
 {
     const char *refusal;
-    struct addr addr;
 
     if (settings->user[0] == '\0') {
         const struct passwd *entry = getpwuid(getuid());
@@ -178,12 +195,9 @@ int settings_complete(struct settings *settings, char **ret_error)
         settings->user = user;
     }
     refusal = userid_refusal(settings->user);
-    if (refusal)
-        return complain(ret_error, refusal);
-    if (settings->listen[0] && parse_listen(settings->listen, &addr) < 0)
-        return complain(ret_error, "listen: allowed is an address with or without a port, like "
-                                   "192.0.2.1, 192.0.2.1:4000 or [::1]:4000");
-    return 0;
+    if (!refusal)
+        refusal = listen_refusal(settings->listen);
+    return refusal ? complain(ret_error, refusal) : 0;
 }
 
 /* A file name is any bytes but '/' and NUL; what else is escaped keeps it easy to type. */

@@ -160,6 +160,8 @@ static void test_what_is_refused(void **state)
     bad("--password-fd 99999999999", "--password-fd");
     bad("--listen nowhere", "listen");
     bad("--listen 1.2.3.4:99999", "listen");
+    bad("--listen 127.0.0.1:80 recv", "0 (any free one) or 1024 to 65535");
+    bad("--listen [::1]:1023", "0 (any free one) or 1024 to 65535");
     bad("--user a:b", "userid");
     bad("--config /does/not/exist", "/does/not/exist");
 }
@@ -201,6 +203,8 @@ static void test_a_broken_file_is_told(void **state)
     bad("", "config:");
     write_config("receive_from = \"nobody\";\n");
     bad("", "server");
+    write_config("listen = \"127.0.0.1:1\";\n");
+    bad("", "0 (any free one) or 1024 to 65535");
 }
 
 static void check_outbox(const char *line, const char *expected)
@@ -247,6 +251,8 @@ static void test_where_it_listens(void **state)
     check_listen("--user a", "[2001:db8::1]:9002", "[::]:0");
     check_listen("--user a --listen 192.0.2.7", "192.0.2.1:9002", "192.0.2.7:0");
     check_listen("--user a --listen 192.0.2.7:4000", "192.0.2.1:9002", "192.0.2.7:4000");
+    check_listen("--user a --listen 192.0.2.7:0", "192.0.2.1:9002", "192.0.2.7:0");
+    check_listen("--user a --listen 192.0.2.7:1024", "192.0.2.1:9002", "192.0.2.7:1024");
     check_listen("--user a --listen ::1", "[::1]:9002", "[::1]:0");
     check_listen("--user a --listen [::1]:4000", "[::1]:9002", "[::1]:4000");
     check_listen("--user a --listen [::1]", "[::1]:9002", "[::1]:0");

@@ -56,7 +56,8 @@ def test_send_denied_keeps_only_what_was_there_before(client, server):
     ["send", "bob", "x", "y"], ["send", "bob", "a\x03b"], ["send", "bob", b"\xff\xfe"],
     ["send", "two words", "x"], ["send", "bob", "--count", "1", "x"], ["sned"],
     ["--timeout", "soon"], ["--poll-port", "70000"], ["--listen", "here"], ["--user", "a/b"],
-    ["recv", "--count", "0"], ["--config", "/nowhere/at/all"], ["--password-fd", "1000"]])
+    ["--listen", "127.0.0.1:80", "recv"], ["recv", "--count", "0"],
+    ["--config", "/nowhere/at/all"], ["--password-fd", "1000"]])
 def test_wrong_usage_exits_2_and_sends_nothing(client, server, arguments):
     result = client.run(server, *arguments)
     assert result.returncode == 2
