@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define EVERYWHERE (MODE_LINE | MODE_SEND | MODE_RECV)
+#define LONG_ID    256 /* getopt's number of the first row; below it are letters */
 
 /* The values options have that no file holds; judged as those of a file are. */
 struct run_values {
@@ -103,7 +104,7 @@ static const struct option_row {
     [OPTION_TIMEOUT] = {"timeout", "S", &run_table, "timeout", MODE_LINE | MODE_RECV,
                         "recv: end after S seconds; lines: how long to try after their end"},
     [OPTION_JSON] = {"json", NULL, NULL, NULL, MODE_RECV, "one JSON object a line"},
-    [OPTION_HELP] = {"help", NULL, NULL, NULL, EVERYWHERE, "show this"},
+    [OPTION_HELP] = {"help", NULL, NULL, NULL, EVERYWHERE, "show this; also -h"},
     [OPTION_VERSION] = {"version", NULL, NULL, NULL, EVERYWHERE, "show the version"},
 };
 
@@ -143,18 +144,20 @@ static int collect(int argc, char *argv[], const char *given[OPTION_IDS], char *
         longs[i] = (struct option){
             .name = rows[i].name,
             .has_arg = rows[i].argument ? required_argument : no_argument,
-            .val = i + 256,
+            .val = i + LONG_ID,
         };
     optind = 0; /* getopt's way to begin afresh */
-    while ((id = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+    while ((id = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
         const char *what = argv[optind - 1];
         if (id == ':')
             return complain(ret_error, "%s needs a value; see --help", what);
+        if (id == 'h')
+            id = OPTION_HELP + LONG_ID;
         if (id == '?' && optopt > ' ' && optopt < 127)
             return complain(ret_error, "-%c is no option; see --help", optopt);
         if (id == '?')
             return complain(ret_error, "%s is no option; see --help", what);
-        given[id - 256] = optarg ? optarg : "";
+        given[id - LONG_ID] = optarg ? optarg : "";
     }
     return 0;
 }

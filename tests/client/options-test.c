@@ -134,6 +134,12 @@ static void test_modes_and_operands(void **state)
     invocation = good("--help --user alice");
     assert_int_equal(invocation.mode, MODE_HELP);
     options_deinit(&invocation);
+    invocation = good("-h");
+    assert_int_equal(invocation.mode, MODE_HELP);
+    options_deinit(&invocation);
+    invocation = good("recv --count 1 -h");
+    assert_int_equal(invocation.mode, MODE_HELP);
+    options_deinit(&invocation);
     invocation = good("--version");
     assert_int_equal(invocation.mode, MODE_VERSION);
     options_deinit(&invocation);
@@ -143,6 +149,7 @@ static void test_what_is_refused(void **state)
 {
     bad("--unknown", "--unknown");
     bad("-z", "-z");
+    bad("-hz", "-z");
     bad("--user", "--user");
     bad("--json=yes recv", "--json");
     bad("chat", "\"chat\"");
