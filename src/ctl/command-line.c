@@ -75,6 +75,33 @@ static void print_help(void)
     printf("\nEach command explains itself: multichatctl COMMAND --help. See multichatctl(8).\n");
 }
 
+/* -- which command it is ----------------------------------------------------------------------- */
+
+/* How many of the words are the command's own: 0 if it is not this command. */
+static size_t match(const struct command *command, const struct gathered *gathered)
+{
+    const char *rest = command->words;
+    size_t count = 0;
+
+    while (*rest) {
+        size_t len = strcspn(rest, " ");
+        if (count == gathered->word_count || strlen(gathered->words[count]) != len ||
+            strncmp(gathered->words[count], rest, len) != 0)
+            return 0;
+        rest += len + (rest[len] == ' ');
+        count++;
+    }
+    return count;
+}
+
+static const struct command *find_command(const struct gathered *gathered, size_t *ret_used)
+{
+    for (const struct command *command = command_table; command->words; command++)
+        if ((*ret_used = match(command, gathered)) > 0)
+            return command;
+    return NULL;
+}
+
 /* -- gathering -------------------------------------------------------------------------------- */
 
 static const struct option *find_option(const char *name, unsigned bits)
@@ -85,10 +112,17 @@ static const struct option *find_option(const char *name, unsigned bits)
     return NULL;
 }
 
-static int complain_unknown(const char *argument)
+/* Points to the command's own help if the words tell it, those in `rest` included: what follows
+ * has not been gathered yet. */
+static int complain_unknown(struct gathered *gathered, char *const *rest, const char *argument)
 {
+    size_t used = 0;
+
+    for (; *rest; rest++)
+        if ((*rest)[0] != '-')
+            gathered->words[gathered->word_count++] = *rest;
     fprintf(stderr, "multichatctl: there is no option %s\n", argument);
-    complain_hint(NULL);
+    complain_hint(find_command(gathered, &used));
     return EXIT_USAGE;
 }
 
@@ -101,11 +135,11 @@ static int gather_option(struct gathered *gathered, char **argv, int *next)
     struct given *given = &gathered->given[gathered->given_count];
 
     if (name[1] != '-' || len - 2 >= sizeof(given->name))
-        return complain_unknown(argument);
+        return complain_unknown(gathered, argv + *next, argument);
     snprintf(given->name, sizeof(given->name), "%.*s", (int)(len - 2), name + 2);
     const struct option *option = find_option(given->name, ~0U);
     if (!option)
-        return complain_unknown(argument);
+        return complain_unknown(gathered, argv + *next, argument);
     given->value = name[len] == '=' ? name + len + 1 : NULL;
     if (option->value && !given->value && !(given->value = argv[*next])) {
         fprintf(stderr, "multichatctl: --%s needs a value: %s\n", option->name, option->value);
@@ -142,31 +176,6 @@ static int gather(struct gathered *gathered, char **argv)
 }
 
 /* -- giving it its meaning -------------------------------------------------------------------- */
-
-/* How many of the words are the command's own: 0 if it is not this command. */
-static size_t match(const struct command *command, const struct gathered *gathered)
-{
-    const char *rest = command->words;
-    size_t count = 0;
-
-    while (*rest) {
-        size_t len = strcspn(rest, " ");
-        if (count == gathered->word_count || strlen(gathered->words[count]) != len ||
-            strncmp(gathered->words[count], rest, len) != 0)
-            return 0;
-        rest += len + (rest[len] == ' ');
-        count++;
-    }
-    return count;
-}
-
-static const struct command *find_command(const struct gathered *gathered, size_t *ret_used)
-{
-    for (const struct command *command = command_table; command->words; command++)
-        if ((*ret_used = match(command, gathered)) > 0)
-            return command;
-    return NULL;
-}
 
 /* Names the commands that begin with the first word, or all of them. */
 static int complain_command(const struct gathered *gathered)
