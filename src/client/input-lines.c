@@ -139,9 +139,18 @@ static bool post(struct input *input, struct bytes to, struct bytes text)
     return true;
 }
 
+static bool is_blank(struct bytes text)
+{
+    size_t i = 0;
+
+    while (i < text.len && (text.data[i] == ' ' || text.data[i] == '\t'))
+        i++;
+    return i == text.len;
+}
+
 static bool do_say(struct input *input, const struct command *command)
 {
-    return command->text.len == 0 || post(input, bytes_of(input->to), command->text);
+    return is_blank(command->text) || post(input, bytes_of(input->to), command->text);
 }
 
 static bool do_msg(struct input *input, const struct command *command)

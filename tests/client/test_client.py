@@ -397,6 +397,13 @@ def test_commands_from_a_pipe(client, server):
     assert "no such command" in result.stderr and "usage: /msg TO TEXT" in result.stderr
 
 
+def test_lines_of_blanks_alone_are_ignored(client, server):
+    result = client.run(server, text=" \n\t \t\n   \r\n\n  text \n    ")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert server.stored == [("*", "  text ")]
+    assert client.kept() == []
+
+
 def test_bad_lines_do_not_stop_the_good_ones(client, server):
     text = b"one\n\xff\xff\n" + b"y" * 70000 + b"\ntwo\x00\nthree"
     child = client.start(server)

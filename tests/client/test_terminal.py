@@ -93,6 +93,18 @@ def test_recipients_prompt_and_help(client, server):
     assert terminal.end()[0] == 0
 
 
+def test_a_typed_line_of_blanks_is_not_sent(client, server):
+    terminal = client.terminal(server)
+    terminal.wait_for("^>$")
+    terminal.type("   \r")
+    terminal.type("text\r")
+    terminal.wait_for("I: text")
+    server.wait_stored(1)
+    terminal.type("\x04")
+    assert terminal.end()[0] == 0
+    assert server.stored == [("*", "text")]
+
+
 def test_a_refusal_is_shown_at_the_terminal(client, server):
     server.answer = lambda frame: error("unknown", "nobody of that \x1b[2Jname")
     terminal = client.terminal(server, columns=100)
