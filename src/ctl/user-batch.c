@@ -1,7 +1,8 @@
 /* user add --batch: lines of userid:password[:display name], sent in pieces the daemon takes.
  *
- * Each user is added or refused by himself; a refusal is told with its line. Empty lines and those
- * that begin with '#' are passed over.
+ * Each user is added or refused by himself; a refusal is told with its line, in the order of the
+ * lines: what is wrong with a line itself waits until those before it are answered. Empty lines and
+ * those that begin with '#' are passed over.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/ask.h"
@@ -19,22 +20,41 @@ struct batch {
     struct ctl *ctl;
     json_t *users;                     /* gathered for the next request */
     json_int_t lines[ADMIN_BATCH_MAX]; /* where each of them stands */
-    json_t *refused;                   /* {"line", "userid", "code", "error"} */
+    json_t *waiting;                   /* refusals of lines behind the first of `users` */
+    json_t *refused;                   /* {"line", "userid", "code", "error"}, told already */
     json_int_t added;
 };
 
-/* Keeps `refusal` (taken over) and, for people, tells it at once. */
+/* Puts `refusal` (taken over) among those that wait to be told, behind those of earlier lines. */
 static void refuse(struct batch *batch, json_int_t line, json_t *refusal)
 {
+    size_t place = json_array_size(batch->waiting);
+
     json_object_del(refusal, "ok");
     json_object_del(refusal, "index");
     json_object_set_new(refusal, "line", json_integer(line));
-    if (!batch->ctl->options.json) {
-        fprintf(stderr, "multichatctl: line %" JSON_INTEGER_FORMAT ": ", line);
+    while (place > 0 && number_of(json_array_get(batch->waiting, place - 1), "line") > line)
+        place--;
+    json_array_insert_new(batch->waiting, place, refusal);
+}
+
+/* Keeps the refusals that wait and, for people, tells them. */
+static void tell_refusals(struct batch *batch)
+{
+    json_t *refusal;
+    size_t i;
+
+    json_array_foreach(batch->waiting, i, refusal)
+    {
+        if (batch->ctl->options.json)
+            break;
+        fprintf(stderr, "multichatctl: line %" JSON_INTEGER_FORMAT ": ",
+                number_of(refusal, "line"));
         print_clean(stderr, text_of(refusal, "error"));
         fputc('\n', stderr);
     }
-    json_array_append_new(batch->refused, refusal);
+    json_array_extend(batch->refused, batch->waiting);
+    json_array_clear(batch->waiting);
 }
 
 /* Sends what has been gathered. */
@@ -57,6 +77,7 @@ static int flush(struct batch *batch)
         if (index >= 0 && (size_t)index < count)
             refuse(batch, batch->lines[index], json_incref(refusal));
     }
+    tell_refusals(batch);
     json_decref(answer);
     json_decref(batch->users);
     batch->users = json_array();
@@ -98,6 +119,8 @@ static int take_line(struct batch *batch, json_int_t number, char *text, size_t 
     const char *why = line_refusal(text, len);
     if (why) {
         refuse(batch, number, admin_refusal(ADMIN_CODE_INVALID, "%s", why));
+        if (json_array_size(batch->users) == 0)
+            tell_refusals(batch);
         return EXIT_OK;
     }
     batch->lines[json_array_size(batch->users)] = number;
@@ -144,7 +167,8 @@ static FILE *open_stream(const char *path)
 
 int user_add_batch(struct ctl *ctl)
 {
-    struct batch batch = {.ctl = ctl, .users = json_array(), .refused = json_array()};
+    struct batch batch = {
+        .ctl = ctl, .users = json_array(), .waiting = json_array(), .refused = json_array()};
     FILE *stream = open_stream(ctl->options.batch);
     int code;
 
@@ -153,6 +177,7 @@ int user_add_batch(struct ctl *ctl)
             print_failure(ctl, EXIT_USAGE, "usage", "%s: %s", ctl->options.batch, strerror(errno));
     } else {
         code = take_lines(&batch, stream);
+        tell_refusals(&batch); /* of those that are left where it failed */
         if (code == EXIT_OK)
             code = report(&batch);
         else if (batch.added > 0 && !ctl->options.json)
@@ -163,6 +188,7 @@ int user_add_batch(struct ctl *ctl)
             fclose(stream);
     }
     json_decref(batch.users);
+    json_decref(batch.waiting);
     json_decref(batch.refused);
     return code;
 }

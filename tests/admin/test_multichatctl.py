@@ -194,12 +194,29 @@ def test_batch(site):
     more = b"carol:pw\nno colon\nbob:pw\nd\0d:pw\n\xff:pw\nd d:pw\n" + b"x" * 3000 + b":pw\ndave:pw"
     answer = site.json("user", "add", "--batch", "-", text=more, code=REFUSED)
     assert answer["added"] == 2
-    assert sorted((r["line"], r["code"]) for r in answer["refused"]) == [
+    assert [(r["line"], r["code"]) for r in answer["refused"]] == [
         (2, "invalid"), (3, "taken"), (4, "invalid"), (5, "invalid"), (6, "invalid"), (7, "invalid")]
     assert site.userids() == ["alice", "bob", "carol", "dave", KOREAN]
     told = site.run("user", "add", "--batch", "-", text="bob:pw\nerin:pw\n", code=REFUSED)
     assert "line 1: the userid bob is taken" in told.stderr
     assert told.stdout == "1 user added, 1 refused\n"
+
+
+def test_batch_refusals_come_in_the_order_of_their_lines(site):
+    """Whoever refuses them, and in more than one request."""
+    site.add("alice")
+    wrong = {7: "alice:pw", 8: "no colon", 9: "alice:pw", 10: "b b:pw", 11: "none", 150: "alice:pw",
+             151: "none", 152: "c c:pw", 153: "alice:pw", 154: "none"}
+    for prefix in ("x", "y"):
+        text = "".join(wrong.get(line, "%s%d:pw" % (prefix, line)) + "\n"
+                       for line in range(1, 156))
+        if prefix == "x":
+            answer = site.json("user", "add", "--batch", "-", text=text, code=REFUSED)
+            assert answer["added"] == 155 - len(wrong)
+            assert [refusal["line"] for refusal in answer["refused"]] == list(wrong)
+        else:
+            told = site.run("user", "add", "--batch", "-", text=text, code=REFUSED).stderr
+            assert [int(n) for n in re.findall(r"line (\d+): ", told)] == list(wrong)
 
 
 def test_many(site):
