@@ -288,6 +288,22 @@ static void reached(struct input *input, const struct courier_report *report)
     session_report(input->session, SERVER_PRESENT, NULL);
 }
 
+static void tell_kept_sent(struct input *input)
+{
+    if (input->kept_sent > 0)
+        say(input, "%u kept message%s sent", input->kept_sent,
+            input->kept_sent == 1 ? " was" : "s were");
+    input->kept_sent = 0;
+}
+
+/* A message of an earlier run is about to leave the outbox. */
+static void kept_settled(struct input *input, bool stored)
+{
+    input->kept_sent += stored;
+    if (outbox_adopted(input->outbox) == 1) /* it was the last */
+        tell_kept_sent(input);
+}
+
 void input_settled(void *userdata, const struct courier_report *report)
 {
     struct input *input = userdata;
@@ -341,12 +357,17 @@ void input_settled(void *userdata, const struct courier_report *report)
         break;
     }
     input->troubled = troubled;
+    if (report->entry->adopted &&
+        (report->event == COURIER_STORED || report->event == COURIER_REFUSED ||
+         report->event == COURIER_DAMAGED))
+        kept_settled(input, report->event == COURIER_STORED);
 }
 
 void input_say_goodbye(struct input *input)
 {
     size_t count = outbox_count(input->outbox);
 
+    tell_kept_sent(input);
     if (count > 0)
         say(input, "%zu message%s kept in the outbox, and sent by the next run", count,
             count == 1 ? " is" : "s are");

@@ -14,7 +14,8 @@ void input_read(struct input *input);
 /* Shows what waits in the mailbox. */
 void input_show(struct input *input);
 
-/* Tells how many messages are left to the next run. */
+/* Tells how many messages of earlier runs were sent, if that was not told yet, and how many are
+ * left to the next run. */
 void input_say_goodbye(struct input *input);
 
 /* A courier_fn: what became of a message. `userdata` is the struct input. */

@@ -34,6 +34,7 @@ struct input {
     enum courier_event last; /* of a message that was not handed over */
     bool troubled;           /* the server answers and cannot store, and the user knows */
     unsigned refused;        /* messages and lines */
+    unsigned kept_sent;      /* of earlier runs, stored now and not yet told */
     bool denied;             /* user or password */
 };
 

@@ -28,7 +28,7 @@ struct outbox {
     uint64_t messages_max, bytes_max;
     uint64_t last_us; /* the latest time in a name */
     uint64_t bytes;
-    size_t count;
+    size_t count, adopted;
     struct list entries;        /* struct outbox_entry, by name */
     char name[OUTBOX_NAME_MAX]; /* of the spool */
 };
@@ -149,6 +149,7 @@ static void forget(struct outbox *outbox, struct outbox_entry *entry)
 {
     list_remove(&entry->link);
     outbox->count--;
+    outbox->adopted -= entry->adopted;
     outbox->bytes -= entry->size;
     free(entry);
 }
@@ -193,6 +194,8 @@ static long adopt_entries(struct outbox *outbox, int spool)
             forget(outbox, entry);
             return r;
         }
+        entry->adopted = true;
+        outbox->adopted++;
         adopted++;
     }
     if (adopted > 0 && (fsync(outbox->spool) < 0 || fsync(spool) < 0))
@@ -377,6 +380,11 @@ const struct outbox_entry *outbox_first(const struct outbox *outbox)
 size_t outbox_count(const struct outbox *outbox)
 {
     return outbox->count;
+}
+
+size_t outbox_adopted(const struct outbox *outbox)
+{
+    return outbox->adopted;
 }
 
 static int read_all(int fd, char *data, size_t size)

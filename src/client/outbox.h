@@ -21,6 +21,7 @@
 #include "util/bytes.h"
 #include "util/list.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct outbox;
@@ -29,7 +30,8 @@ struct outbox;
 
 struct outbox_entry {
     struct list link;
-    size_t size; /* bytes of its file */
+    size_t size;  /* bytes of its file */
+    bool adopted; /* left behind by an earlier run */
     char name[OUTBOX_NAME_MAX];
 };
 
@@ -57,6 +59,8 @@ MUST_USE long outbox_adopt(struct outbox *outbox);
 /* The oldest entry, or NULL. Valid until it is removed. */
 const struct outbox_entry *outbox_first(const struct outbox *outbox);
 size_t outbox_count(const struct outbox *outbox);
+/* How many of them were taken over. */
+size_t outbox_adopted(const struct outbox *outbox);
 
 /* Reads an entry. 0; -EBADMSG when its file is none of ours (it is to be removed); -errno. */
 MUST_USE int outbox_load(const struct outbox *outbox, const struct outbox_entry *entry,

@@ -197,8 +197,10 @@ static void test_nobody_takes_from_the_living(void **state)
     assert_int_equal(outbox_count(second), 0);
     add(second, "bob", "yours");
     assert_int_equal(outbox_adopt(first), 0);
+    assert_int_equal(outbox_adopted(first), 0);
     outbox_close(second);
     assert_int_equal(outbox_adopt(first), 1);
+    assert_int_equal(outbox_adopted(first), 1);
     take(first, "bob", "mine");
     take(first, "bob", "yours");
     outbox_close(first);

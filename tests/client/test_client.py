@@ -493,6 +493,45 @@ def test_a_connection_broken_before_the_answer_sends_again(client, server):
     assert len(server.frames) == 3 and server.stored == [("*", "one")]
 
 
+def keep(client, server, *letters):
+    """Leaves messages in the outbox, as an earlier run."""
+    server.stop()
+    for to, text in letters:
+        assert client.run(server, "send", to, text).returncode == 3
+    server.start()
+
+
+@pytest.mark.parametrize("count,told", [(1, "1 kept message was sent"),
+                                        (2, "2 kept messages were sent")])
+def test_kept_messages_that_are_sent_are_told_once(client, server, count, told):
+    keep(client, server, *[("bob", "kept %d" % i) for i in range(count)])
+    result = client.run(server, text="new\n")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == "multichat: %s\n" % told
+    assert len(server.stored) == count + 1
+    assert client.run(server, text="newer\n").stderr == ""
+
+
+def test_of_kept_messages_those_stored_are_told(client, server):
+    keep(client, server, ("bob", "one"), ("*", "two"), ("nobody", "three"))
+    server.answer = lambda frame: error("unknown") if frame[2] == "nobody" else ACK
+    result = client.run(server)
+    assert "not sent to nobody" in result.stderr
+    assert result.stderr.count("2 kept messages were sent") == 1
+    keep(client, server, ("bob", "four"), ("*", "five"))
+    server.answer = lambda frame: error("busy") if frame[3] == "five" else ACK
+    result = client.run(server, "--timeout", "1")
+    assert result.stderr.count("1 kept message was sent") == 1
+    assert "1 message is kept" in result.stderr
+
+
+def test_send_tells_nothing_of_kept_messages_it_sent(client, server):
+    keep(client, server, ("bob", "one"))
+    result = client.run(server, "send", "bob", "two")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert server.stored == [("bob", "one"), ("bob", "two")]
+
+
 def test_killed_at_any_time_the_next_run_sends_the_rest(client, server):
     server.answer = lambda frame: "hang"
     child = client.start(server)

@@ -146,6 +146,18 @@ def test_leaving_with_messages_unsent_says_so(client, server):
     assert client.kept() == [("*", "for later")]
 
 
+def test_kept_messages_are_told_when_they_have_been_sent(client, server):
+    server.stop()
+    for text in ("one", "two"):
+        assert client.run(server, "send", "bob", text).returncode == 3
+    server.start()
+    terminal = client.terminal(server, columns=100)
+    terminal.wait_for("^-- 2 kept messages were sent$")
+    assert server.stored == [("bob", "one"), ("bob", "two")]
+    terminal.type("\x04")
+    assert terminal.end()[0] == 0
+
+
 def test_hostile_text_does_not_reach_the_terminal(client, server):
     terminal = client.terminal(server, columns=100)
     terminal.wait_for("^>$")
