@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BUSY_MS 4000
@@ -127,6 +128,30 @@ static void create_private(const char *path)
         close(fd);
 }
 
+/* SQLite says no more than that it is "unable to open database file". The folder of `path` in
+ * words, if that is the reason. */
+static bool folder_trouble(const char *path, char error[256])
+{
+    const char *slash = strrchr(path, '/');
+    struct stat status;
+    char *folder, reason[128];
+    int r;
+
+    if (slash == NULL || slash == path)
+        return false;
+    folder = strndup(path, (size_t)(slash - path));
+    if (folder == NULL)
+        return false;
+    r = stat(folder, &status) < 0 ? errno : 0;
+    if (r == ENOENT)
+        snprintf(error, 256, "%s: the folder %s does not exist", path, folder);
+    else if (r != 0)
+        snprintf(error, 256, "%s: the folder %s: %s", path, folder,
+                 strerror_r(r, reason, sizeof(reason)));
+    free(folder);
+    return r != 0;
+}
+
 static void sqlite_close(struct sql_connection *base)
 {
     struct sqlite_connection *connection = sqlite_of(base);
@@ -163,8 +188,9 @@ static enum sql_status sqlite_open(const struct dal_config *config, enum sql_rol
         *ret = &connection->base;
         return SQL_OK;
     }
-    snprintf(error, 256, "%s: %s", path,
-             connection->db != NULL ? sqlite3_errmsg(connection->db) : sqlite3_errstr(code));
+    if ((code & 0xff) != SQLITE_CANTOPEN || !folder_trouble(path, error))
+        snprintf(error, 256, "%s: %s", path,
+                 connection->db != NULL ? sqlite3_errmsg(connection->db) : sqlite3_errstr(code));
     sqlite_close(&connection->base);
     return classify(code);
 }

@@ -353,7 +353,7 @@ static void test_close_while_hanging(void **state)
 static void test_folder_comes_later(void **state)
 {
     const char *path = harness_config()->sqlite_path;
-    char folder[256], missing[300];
+    char folder[256], missing[300], reason[300];
     struct dal_status status;
 
     if (harness_is_mysql())
@@ -366,7 +366,9 @@ static void test_folder_comes_later(void **state)
     assert_int_equal(ping(), DAL_UNAVAILABLE);
     assert_int_equal(room_add("#room", NULL), DAL_UNAVAILABLE);
     dal_status(&status);
+    snprintf(reason, sizeof(reason), "the folder %s does not exist", folder);
     assert_non_null(strstr(status.trouble, missing));
+    assert_non_null(strstr(status.trouble, reason));
     assert_int_equal(mkdir(folder, 0700), 0);
     wait_up(true);
     assert_int_equal(room_add("#room", NULL), DAL_OK);
