@@ -108,7 +108,10 @@ static int provision(const struct ctl *ctl, const struct dal_config *config)
         .password = config->mysql_password,
     };
     int result = dal_mysql_provision(&wish, &error);
-    if (result < 0)
+    if (result == -EINVAL) /* a name; the server has not been asked */
+        code = print_failure(ctl, EXIT_USAGE, "usage", "database \"%s\", user \"%s\": %s",
+                             wish.database, wish.user, error ? error : strerror(-result));
+    else if (result < 0)
         code = print_failure(ctl, EXIT_UNREACHABLE, "unavailable", "%s",
                              error ? error : strerror(-result));
     free(error);

@@ -720,6 +720,19 @@ def test_init_mariadb_hostile_names(alone, mariadb):
 
 
 @needs_mysql
+@pytest.mark.parametrize("option", ["--database", "--user"])
+@pytest.mark.parametrize("name", ["my db", "", "a" * 65, "밥"])
+def test_init_mariadb_names_that_are_not_allowed(alone, option, name):
+    """That is seen without a server, and leaves nothing behind."""
+    secret = os.path.join(alone.directory, "password")
+    answer = alone.json("db", "init", "--driver", "mysql", "--socket", "/nonexistent/socket",
+                        "--password-file", secret, option, name, code=USAGE)
+    assert answer["code"] == "usage" and '"%s"' % name in answer["error"]
+    assert "letters, digits" in answer["error"]
+    assert not os.path.exists(secret)
+
+
+@needs_mysql
 def test_init_mariadb_without_server(alone):
     secret = os.path.join(alone.directory, "password")
     answer = alone.json("db", "init", "--driver", "mysql", "--socket", "/nonexistent/socket",
