@@ -148,30 +148,59 @@ static void note_settings(const struct ctl *ctl, const struct dal_config *config
             json_object_set_new(settings, choices[i].key, admin_text(choices[i].wanted));
 }
 
+/* As the configuration takes it: absolute. */
+static int make_absolute(const struct ctl *ctl, const char *path, char **ret)
+{
+    char *absolute = path[0] == '/' || !path[0] ? strdup(path) : realpath(path, NULL);
+
+    if (!absolute)
+        return print_failure(ctl, EXIT_USAGE, "usage", "%s: %s", path, strerror(errno));
+    *ret = absolute;
+    return EXIT_OK;
+}
+
+/* Makes database, user and tables with the password `secret`, which `file` holds. */
+static int init_server(struct ctl *ctl, const char *secret, const char *file, const char *socket,
+                       json_t *settings, struct dal_status *ret_status, bool *ret_provisioned)
+{
+    struct dal_config config = storage_config(&ctl->config, secret);
+
+    config.mysql_host = "";
+    config.mysql_socket = socket;
+    config.mysql_database = first_of(ctl->options.database, config.mysql_database);
+    config.mysql_user = first_of(ctl->options.user, config.mysql_user);
+    int code = provision(ctl, &config);
+    if (code != EXIT_OK)
+        return code;
+    *ret_provisioned = true;
+    code = bring_up(ctl, &config, ret_status);
+    if (code == EXIT_OK)
+        note_settings(ctl, &config, file, settings);
+    return code;
+}
+
 int init_mysql(struct ctl *ctl, json_t *settings, struct dal_status *ret_status)
 {
     const struct options *options = &ctl->options;
     const char *file = first_of(options->secret_file, ctl->config.storage.mysql.password_file);
-    char *secret = NULL;
-    bool made = false;
+    char *secret = NULL, *absolute_file = NULL, *absolute_socket = NULL;
+    bool made = false, provisioned = false;
 
     if (!file[0])
         file = MYSQL_CREDENTIAL;
-    int code = keep_secret(ctl, file, &secret, &made);
-    if (code != EXIT_OK)
-        return code;
-    struct dal_config config = storage_config(&ctl->config, secret);
-    config.mysql_host = "";
-    config.mysql_socket = first_of(options->server_socket, config.mysql_socket);
-    config.mysql_database = first_of(options->database, config.mysql_database);
-    config.mysql_user = first_of(options->user, config.mysql_user);
-    code = provision(ctl, &config);
-    if (code != EXIT_OK && made)
+    int code = make_absolute(
+        ctl, first_of(options->server_socket, ctl->config.storage.mysql.socket), &absolute_socket);
+    if (code == EXIT_OK)
+        code = keep_secret(ctl, file, &secret, &made);
+    if (code == EXIT_OK)
+        code = make_absolute(ctl, file, &absolute_file);
+    if (code == EXIT_OK)
+        code = init_server(ctl, secret, absolute_file, absolute_socket, settings, ret_status,
+                           &provisioned);
+    if (made && !provisioned)
         unlink(file);
-    if (code == EXIT_OK)
-        code = bring_up(ctl, &config, ret_status);
-    if (code == EXIT_OK)
-        note_settings(ctl, &config, file, settings);
     secret_free(secret);
+    free(absolute_file);
+    free(absolute_socket);
     return code;
 }

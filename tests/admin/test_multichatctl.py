@@ -691,6 +691,22 @@ def test_init_mariadb(alone, mariadb):
     assert alone.userids() == ["alice"]
 
 
+def test_init_mariadb_relative_paths(alone, mariadb):
+    """The configuration takes absolute ones alone, so those are what it is told."""
+    socket_name = os.path.join("..", os.path.basename(mariadb.directory), "socket")
+    arguments = ["db", "init", "--driver", "mysql", "--socket", socket_name, "--database",
+                 "relbase", "--user", "related", "--password-file", "rel.pw"]
+    settings = alone.json(*arguments, cwd=alone.directory)["settings"]
+    secret = os.path.join(os.path.realpath(alone.directory), "rel.pw")
+    assert settings["storage.mysql.password_file"] == secret and os.path.exists(secret)
+    assert settings["storage.mysql.socket"] == os.path.realpath(mariadb.socket)
+    alone.write_config(**settings)
+    assert alone.json(*arguments, cwd=alone.directory)["settings"] == {}
+    alone.add("alice")
+    told = alone.json("db", "init", "--driver", "mysql", "--socket", "none/such", code=USAGE)
+    assert "none/such: No such file" in told["error"]
+
+
 def test_init_mariadb_with_an_administrator(alone, mariadb):
     mariadb.query("CREATE USER boss@localhost IDENTIFIED BY 'its secret'; "
                   "GRANT ALL ON *.* TO boss@localhost WITH GRANT OPTION")
