@@ -5,6 +5,9 @@
 #include "ctl/ask.h"
 #include "ctl/database.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* The configured driver, or the one the options name; that one is noted as a setting. */
 static int choose_driver(struct ctl *ctl, json_t *settings)
 {
@@ -41,22 +44,73 @@ static int init_sqlite(struct ctl *ctl, struct dal_status *ret_status)
     return EXIT_OK;
 }
 
+/* -- settings as the configuration has them --------------------------------------------------- */
+
+/* A key's value in its groups, which are made: "storage.mysql.user" is in two of them. */
+static void place_setting(json_t *group, const char *key, json_t *value)
+{
+    for (size_t len; key[len = strcspn(key, ".")]; key += len + 1) {
+        char name[32];
+        snprintf(name, sizeof(name), "%.*s", (int)len, key);
+        if (!json_object_get(group, name))
+            json_object_set_new(group, name, json_object());
+        group = json_object_get(group, name);
+    }
+    json_object_set(group, key, value);
+}
+
+static void print_quoted(const char *text)
+{
+    char *quoted = malloc(2 * strlen(text) + 1), *to = quoted;
+
+    if (!quoted)
+        return;
+    for (; *text; *to++ = *text++)
+        if (*text == '"' || *text == '\\')
+            *to++ = '\\';
+    *to = '\0';
+    putchar('"');
+    print_clean(stdout, quoted);
+    putchar('"');
+    free(quoted);
+}
+
+/* No deeper than the keys have dots. */
+static void print_group(json_t *group, int indent)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(group, name, value)
+    {
+        if (json_is_object(value)) {
+            printf("%*s%s:\n%*s{\n", indent, "", name, indent, "");
+            print_group(value, indent + 4);
+            printf("%*s};\n", indent, "");
+        } else {
+            printf("%*s%s = ", indent, "", name);
+            print_quoted(json_string_value(value));
+            printf(";\n");
+        }
+    }
+}
+
 static void show_settings(json_t *settings)
 {
     const char *key;
-    json_t *value;
+    json_t *value, *groups;
 
     if (json_object_size(settings) == 0) {
         printf("the configuration needs no change\n");
         return;
     }
-    printf("set in the configuration, then restart multichatd:\n");
-    json_object_foreach(settings, key, value)
-    {
-        printf("  %s = \"", key);
-        print_clean(stdout, json_string_value(value));
-        printf("\"\n");
-    }
+    groups = json_object();
+    json_object_foreach(settings, key, value) place_setting(groups, key, value);
+    printf("set in the configuration, in the groups that it has already, then restart "
+           "multichatd:\n\n");
+    print_group(groups, 0);
+    putchar('\n');
+    json_decref(groups);
 }
 
 static int conclude_init(struct ctl *ctl, const struct dal_status *status, json_t *settings)

@@ -691,6 +691,21 @@ def test_init_mariadb(alone, mariadb):
     assert alone.userids() == ["alice"]
 
 
+def test_init_mariadb_prints_what_the_configuration_takes(alone, mariadb):
+    secret = os.path.join(alone.directory, 'a "quoted" \\ path')
+    arguments = ["db", "init", "--driver", "mysql", "--socket", mariadb.socket, "--database",
+                 "pasted", "--user", "paster", "--password-file", secret]
+    told = alone.run(*arguments).stdout
+    groups = told.split("\n\n")[1] + "\n"
+    assert groups.startswith('storage:\n{\n    driver = "mysql";\n    mysql:\n    {\n')
+    with open(alone.config, "w", encoding="utf-8") as config:
+        config.write('listen: { control = "%s"; };\n' % alone.control + groups)
+    assert "needs no change" in alone.run(*arguments).stdout
+    assert mariadb.query("SELECT COUNT(*) FROM pasted.users").strip() == "0"
+    alone.add("alice")
+    assert mariadb.query("SELECT COUNT(*) FROM pasted.users").strip() == "1"
+
+
 def test_init_mariadb_relative_paths(alone, mariadb):
     """The configuration takes absolute ones alone, so those are what it is told."""
     socket_name = os.path.join("..", os.path.basename(mariadb.directory), "socket")
