@@ -114,6 +114,11 @@ static int provision(const struct ctl *ctl, const struct dal_config *config)
     else if (result < 0)
         code = print_failure(ctl, EXIT_UNREACHABLE, "unavailable", "%s",
                              error ? error : strerror(-result));
+    if (result == DAL_PASSWORD_CHANGED)
+        fprintf(stderr,
+                "multichatctl: the database user %s was there already; his password has been "
+                "changed\n",
+                wish.user);
     free(error);
     secret_free(admin_password);
     return code;

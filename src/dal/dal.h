@@ -222,7 +222,9 @@ typedef void (*dal_findings_fn)(void *userdata, enum dal_outcome outcome,
 MUST_USE int dal_check(dal_findings_fn callback, void *userdata);
 
 /* Makes database and user on a MySQL or MariaDB server, as its administrator. Synchronous, needs
- * no dal_open(). Running it again sets the password anew and changes nothing else. */
+ * no dal_open(). Running it again sets the password anew and changes nothing else. 0, or
+ * DAL_PASSWORD_CHANGED where the user was there before and had another password, or -errno. */
+#define DAL_PASSWORD_CHANGED 1
 struct dal_provision {
     const char *admin_user;     /* NULL for "root" */
     const char *admin_password; /* NULL for the local socket's own authentication */

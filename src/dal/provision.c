@@ -13,6 +13,7 @@
 #if HAVE_MYSQL
 
 #include <mysql.h>
+#include <mysqld_error.h>
 
 static int say(char **ret_error, int error, const char *what, const char *why)
 {
@@ -80,9 +81,38 @@ static void escape_pattern(const char *name, char *to)
     *to = '\0';
 }
 
+static const char *or_null(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static bool connect_as(MYSQL *server, const struct dal_provision *provision, const char *user,
+                       const char *password)
+{
+    unsigned seconds = 10;
+
+    mysql_options(server, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
+    mysql_options(server, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    return mysql_real_connect(server, or_null(provision->host), user, password, NULL,
+                              provision->port, or_null(provision->socket), 0) != NULL;
+}
+
+/* True if the server turns the user away with this password; what else may keep him out says
+ * nothing about it. */
+static bool has_other_password(const struct dal_provision *provision)
+{
+    CLEANUP(close_server) MYSQL *server = mysql_init(NULL);
+
+    if (server == NULL || connect_as(server, provision, provision->user, provision->password))
+        return false;
+    return mysql_errno(server) == ER_ACCESS_DENIED_ERROR ||
+           mysql_errno(server) == ER_ACCESS_DENIED_NO_PASSWORD_ERROR;
+}
+
 static int make_all(MYSQL *server, const struct dal_provision *provision, char **ret_error)
 {
     char text[512], pattern[2 * 64 + 1];
+    bool changed;
     int error;
 
     /* So that escaping means the same on both sides. */
@@ -99,6 +129,7 @@ static int make_all(MYSQL *server, const struct dal_provision *provision, char *
                               provision->user, provision->password, ret_error);
     if (error < 0)
         return error;
+    changed = has_other_password(provision);
     error = run_with_password(server, "setting the user's password", "ALTER USER", provision->user,
                               provision->password, ret_error);
     if (error < 0)
@@ -106,19 +137,14 @@ static int make_all(MYSQL *server, const struct dal_provision *provision, char *
     escape_pattern(provision->database, pattern);
     snprintf(text, sizeof(text), "GRANT ALL PRIVILEGES ON `%s`.* TO '%s'@'localhost'", pattern,
              provision->user);
-    return run(server, "granting the database to the user", text, false, ret_error);
-}
-
-static const char *or_null(const char *text)
-{
-    return text == NULL || text[0] == '\0' ? NULL : text;
+    error = run(server, "granting the database to the user", text, false, ret_error);
+    return error < 0 || !changed ? error : DAL_PASSWORD_CHANGED;
 }
 
 int dal_mysql_provision(const struct dal_provision *provision, char **ret_error)
 {
     CLEANUP(close_server) MYSQL *server = NULL;
     const char *admin = or_null(provision->admin_user);
-    unsigned seconds = 10;
 
     if (!is_plain(provision->database, 64) || !is_plain(provision->user, 32))
         return say(ret_error, -EINVAL, "names of database and user",
@@ -128,11 +154,7 @@ int dal_mysql_provision(const struct dal_provision *provision, char **ret_error)
     server = mysql_init(NULL);
     if (server == NULL)
         return say(ret_error, -ENOMEM, "the database's client library", "out of memory");
-    mysql_options(server, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
-    mysql_options(server, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-    if (mysql_real_connect(server, or_null(provision->host), admin != NULL ? admin : "root",
-                           provision->admin_password, NULL, provision->port,
-                           or_null(provision->socket), 0) == NULL)
+    if (!connect_as(server, provision, admin != NULL ? admin : "root", provision->admin_password))
         return say(ret_error, -ECONNREFUSED, "connecting as administrator", mysql_error(server));
     return make_all(server, provision, ret_error);
 }

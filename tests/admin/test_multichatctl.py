@@ -706,6 +706,21 @@ def test_init_mariadb_prints_what_the_configuration_takes(alone, mariadb):
     assert mariadb.query("SELECT COUNT(*) FROM pasted.users").strip() == "1"
 
 
+def test_init_mariadb_tells_that_a_password_was_changed(alone, mariadb):
+    def init(name, *options):
+        return alone.run("db", "init", "--driver", "mysql", "--socket", mariadb.socket,
+                         "--database", "changed", "--user", "changer", "--password-file",
+                         os.path.join(alone.directory, name), *options).stderr
+
+    line = ("multichatctl: the database user changer was there already; "
+            "his password has been changed\n")
+    assert init("first") == ""
+    assert init("first") == ""
+    assert init("second") == line
+    assert init("second", "--json") == ""
+    assert init("first", "--json") == line
+
+
 def test_init_mariadb_relative_paths(alone, mariadb):
     """The configuration takes absolute ones alone, so those are what it is told."""
     socket_name = os.path.join("..", os.path.basename(mariadb.directory), "socket")
