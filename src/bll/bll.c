@@ -156,6 +156,7 @@ void bll_tick(struct bll *bll)
     uint64_t now = bll_now(bll);
 
     presence_sweep(bll, now);
+    tail_expire(bll, now);
     accounts_forget(bll, now);
     if (now - bll->saved_us >= bll->config.cursor_flush_us)
         cursors_save(bll);

@@ -37,7 +37,8 @@ struct bll_config {
     size_t v1_network_count;
     enum port_order v1_port_order;
     size_t text_max;              /* bytes of a message's text */
-    uint64_t present_us;          /* a device is present this long after a poll */
+    uint64_t present_us;          /* a device is present this long after a poll, and a
+                                   * recent message is kept this long in memory */
     uint64_t forget_us;           /* an account nobody used for this long leaves the memory */
     uint64_t retry_us;            /* least time between a failed push and the next try */
     uint64_t cursor_flush_us;     /* cursors are stored at most this late */

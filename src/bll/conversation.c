@@ -1,8 +1,9 @@
 /* Conversations in memory: which there are, who is a member, and the recent tail of each.
  *
  * The tail holds the newest messages of a conversation without a gap, so that whoever is present is
- * served from memory. All tails together keep at most bll_config.tail_max bytes; the oldest message
- * of all goes first, which is always the oldest of its own conversation.
+ * served from memory. A message stays for as long as a device counts as present; who has not taken
+ * it by then gets it from storage. All tails together keep at most bll_config.tail_max bytes; the
+ * oldest message of all goes first, which is always the oldest of its own conversation.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/internal.h"
@@ -53,6 +54,16 @@ void tail_shrink(struct bll *bll, size_t limit)
     }
 }
 
+void tail_expire(struct bll *bll, uint64_t now)
+{
+    while (!list_empty(&bll->aged)) {
+        struct tail_entry *oldest = LIST_FIRST(&bll->aged, struct tail_entry, by_age);
+        if (now - oldest->kept_us <= bll->config.present_us)
+            return;
+        tail_pop(bll, oldest->conversation);
+    }
+}
+
 static bool tail_grow(struct conversation *conversation)
 {
     unsigned size = conversation->tail_size ? conversation->tail_size * 2 : TAIL_INITIAL;
@@ -88,6 +99,7 @@ static void tail_append(struct bll *bll, struct conversation *conversation, stru
         return;
     entry->conversation = conversation;
     entry->message = message_ref(message);
+    entry->kept_us = bll_now(bll);
     conversation->tail_count++;
     *tail_slot(conversation, conversation->tail_count - 1) = entry;
     list_append(&bll->aged, &entry->by_age);

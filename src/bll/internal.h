@@ -76,6 +76,7 @@ struct tail_entry {
     struct list by_age;
     struct conversation *conversation;
     struct message *message;
+    uint64_t kept_us; /* since when */
 };
 
 enum device_state {
@@ -219,6 +220,8 @@ void conversation_reaches(struct bll *bll, struct conversation *conversation, ui
 struct message *conversation_recent(const struct conversation *conversation, uint64_t seq);
 /* Lets the oldest go until no more than `limit` bytes are kept. */
 void tail_shrink(struct bll *bll, size_t limit);
+/* Lets go what has been kept for longer than a device counts as present. */
+void tail_expire(struct bll *bll, uint64_t now);
 
 /* -- presence.c ------------------------------------------------------------------------------- */
 

@@ -106,6 +106,35 @@ static void many_conversations_that_wait_all_arrive(void **state)
     expect_no_push(fixture);
 }
 
+static uint64_t recent_bytes(const struct fixture *fixture)
+{
+    struct bll_status status;
+
+    bll_status(fixture->bll, &status);
+    return status.tail_bytes;
+}
+
+/* Somebody who takes nothing costs no memory for long, and loses nothing. */
+static void recent_messages_leave_the_memory_and_come_from_storage(void **state)
+{
+    struct fixture *fixture = *state;
+
+    present(fixture, "bob", 10002);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(send_text(fixture, "alice", "bob", "text"), "ack");
+    end_push(fixture, BLL_PUSH_FAILED);
+    assert_true(recent_bytes(fixture) > 0);
+    for (int i = 0; i < 6; i++) { /* he goes on polling */
+        fixture->now_us += 2 * USEC_PER_SEC;
+        poll_from(fixture, "bob", "pw-bob", "127.0.0.1:40000", 10002);
+        bll_tick(fixture->bll);
+    }
+    assert_int_equal(recent_bytes(fixture), 0);
+    for (int i = 0; i < 5; i++)
+        expect_delivery(fixture, 10002, "text");
+    expect_no_push(fixture);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -114,6 +143,7 @@ int main(void)
         CASE(conversations_that_wait_in_storage_take_turns),
         CASE(what_waits_in_storage_is_mixed_by_time),
         CASE(many_conversations_that_wait_all_arrive),
+        CASE(recent_messages_leave_the_memory_and_come_from_storage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
