@@ -113,7 +113,7 @@ static int configure(struct sqlite_connection *connection)
                         "PRAGMA foreign_keys = ON;"
                         "PRAGMA trusted_schema = OFF;"
                         "PRAGMA temp_store = MEMORY;"
-                        "PRAGMA cache_size = -16384;"
+                        "PRAGMA cache_size = -2048;"
                         "PRAGMA journal_size_limit = 67108864",
                         NULL, NULL, NULL);
 }
