@@ -10,5 +10,7 @@ tests_admin_admin_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=free
 tests_admin_admin_test_LDADD = $(ADMIN_LIBS) $(CMOCKA_LIBS)
 endif
 endif
-dist_check_SCRIPTS += tests/admin/test_multichatctl.py
-TESTS += tests/admin/test_multichatctl.py
+admin_scripts = tests/admin/test_db_init.py tests/admin/test_multichatctl.py
+dist_check_SCRIPTS += $(admin_scripts)
+TESTS += $(admin_scripts)
+EXTRA_DIST += tests/admin/conftest.py
