@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from multichat import MariaDB, PATIENCE, program
+from multichat import PATIENCE, program
 from sites import USAGE, UNREACHABLE, drivers, needs_mysql
 
 pytestmark = pytest.mark.skipif("sqlite" not in drivers(), reason="built without SQLite")
