@@ -205,6 +205,14 @@ bool addr_equal(const struct addr *a, const struct addr *b)
     return a->port == b->port && addr_same_host(a, b);
 }
 
+struct peer_key addr_peer_key(const struct addr *addr)
+{
+    struct peer_key key = {.family = addr->family};
+
+    memcpy(key.ip, addr->ip, sizeof(key.ip));
+    return key;
+}
+
 bool addr_is_loopback(const struct addr *addr)
 {
     static const uint8_t loopback6[16] = {[15] = 1};

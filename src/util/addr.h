@@ -27,6 +27,15 @@ struct network {
     uint16_t prefix;
 };
 
+/* What tells peers apart where something is counted or limited for each. No padding: it can be
+ * hashed as bytes. An IPv6 host can choose the last 64 bits of its address freely (RFC 4291 2.5.4),
+ * so they tell nobody apart. */
+struct peer_key {
+    uint16_t family;
+    uint8_t ip[8];
+};
+_Static_assert(sizeof(struct peer_key) == 10, "hashed as bytes");
+
 #define ADDR_TEXT_MAX 80 /* "[ipv6%scope]:port" and its NUL */
 
 /* 0, or -EAFNOSUPPORT. */
@@ -45,6 +54,7 @@ bool network_contains(const struct network *network, const struct addr *addr);
 
 bool addr_equal(const struct addr *a, const struct addr *b);     /* host and port */
 bool addr_same_host(const struct addr *a, const struct addr *b); /* port not compared */
+struct peer_key addr_peer_key(const struct addr *addr);
 bool addr_is_loopback(const struct addr *addr);
 
 /* "192.0.2.1:9001" or "[::1]:9001" into `text`, which is returned. */

@@ -12,6 +12,7 @@ src_util_libutil_a_SOURCES = \
 	src/util/log.c src/util/log.h \
 	src/util/metrics.c src/util/metrics.h \
 	src/util/peercount.c src/util/peercount.h \
+	src/util/rate.c src/util/rate.h \
 	src/util/utf8.c src/util/utf8.h
 src_util_libutil_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(SODIUM_CFLAGS)
 UTIL_LIBS = src/util/libutil.a $(SYSTEMD_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS)

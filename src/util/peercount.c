@@ -10,14 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* What tells peers apart. No padding: it is hashed as bytes. An IPv6 host can choose the last 64
- * bits of its address freely (RFC 4291 2.5.4), so they tell nobody apart. */
-struct peer_key {
-    uint16_t family;
-    uint8_t ip[8];
-};
-_Static_assert(sizeof(struct peer_key) == 10, "hashed as bytes");
-
 struct peer {
     struct peer_key key;
     unsigned held;
@@ -65,10 +57,9 @@ void peercount_set_limits(struct peercount *count, unsigned per_address, unsigne
 static struct peer *find_peer(const struct peercount *count, const struct addr *addr,
                               struct peer_key *ret_key)
 {
-    struct peer_key key = {.family = addr->family};
+    struct peer_key key = addr_peer_key(addr);
     struct peer *peer;
 
-    memcpy(key.ip, addr->ip, sizeof(key.ip));
     HASH_FIND(hh, count->peers, &key, sizeof(key), peer);
     *ret_key = key;
     return peer;

@@ -10,6 +10,7 @@ util_tests = \
 	tests/util/log-test \
 	tests/util/metrics-test \
 	tests/util/peercount-test \
+	tests/util/rate-test \
 	tests/util/utf8-test
 check_PROGRAMS += $(util_tests)
 TESTS += $(util_tests)
@@ -42,6 +43,10 @@ tests_util_peercount_test_SOURCES = tests/util/peercount-test.c
 tests_util_peercount_test_CFLAGS = $(UNIT_CFLAGS)
 tests_util_peercount_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
 tests_util_peercount_test_LDADD = $(UTIL_LIBS) $(CMOCKA_LIBS)
+tests_util_rate_test_SOURCES = tests/util/rate-test.c
+tests_util_rate_test_CFLAGS = $(UNIT_CFLAGS)
+tests_util_rate_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
+tests_util_rate_test_LDADD = $(UTIL_LIBS) $(CMOCKA_LIBS)
 tests_util_utf8_test_SOURCES = tests/util/utf8-test.c
 tests_util_utf8_test_CFLAGS = $(UNIT_CFLAGS)
 tests_util_utf8_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
