@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +52,18 @@ static bool is_name(const char *name)
     size_t len = strspn(name, "0123456789-");
 
     return len > 0 && name[len] == '\0' && len < OUTBOX_NAME_MAX;
+}
+
+/* A name for an entry of this time. The random digits keep apart what is made within the same
+ * microsecond, also in containers that share a home and count their processes alike. */
+static int make_name(uint64_t time_us, char ret[OUTBOX_NAME_MAX])
+{
+    uint64_t random;
+
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return -errno;
+    snprintf(ret, OUTBOX_NAME_MAX, "%020" PRIu64 "-%020" PRIu64, time_us, random);
+    return 0;
 }
 
 /* Opens a folder, making it and its parents as far as they are missing. */
@@ -97,7 +110,7 @@ static int take_lock(int spool, int flags)
  * before we held its lock. */
 static int try_spool(struct outbox *outbox, unsigned attempt)
 {
-    snprintf(outbox->name, sizeof(outbox->name), "%020" PRIu64 "-%d-%u", clock_real_ms() * 1000,
+    snprintf(outbox->name, sizeof(outbox->name), "%020" PRIu64 "-%d-%u", clock_real_us(),
              (int)getpid(), attempt);
     if (mkdirat(outbox->folder, outbox->name, 0700) < 0 && errno != EEXIST)
         return -errno;
@@ -169,6 +182,31 @@ static int list_spool(int spool, DIR **ret)
     return 0;
 }
 
+/* Moves the entry `name` of `spool` into ours, which nobody else writes to. One that is called like
+ * one of ours gets another name of the same time, lest it takes its place. */
+static int adopt_entry(struct outbox *outbox, int spool, const char *name, size_t size)
+{
+    char own_name[OUTBOX_NAME_MAX];
+    struct outbox_entry *entry;
+    int r = 0;
+
+    snprintf(own_name, sizeof(own_name), "%s", name);
+    while (r == 0 && faccessat(outbox->spool, own_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        r = make_name(strtoull(name, NULL, 10), own_name);
+    if (r == 0)
+        r = remember(outbox, own_name, size, &entry);
+    if (r < 0)
+        return r;
+    if (renameat(spool, name, outbox->spool, own_name) < 0) {
+        r = -errno;
+        forget(outbox, entry);
+        return r;
+    }
+    entry->adopted = true;
+    outbox->adopted++;
+    return 0;
+}
+
 /* Moves the entries of `spool`, whose lock we hold, into ours. */
 static long adopt_entries(struct outbox *outbox, int spool)
 {
@@ -180,22 +218,14 @@ static long adopt_entries(struct outbox *outbox, int spool)
     if (r < 0)
         return r;
     while ((item = readdir(dir))) {
-        struct outbox_entry *entry;
         struct stat st;
 
         if (!is_name(item->d_name) || fstatat(spool, item->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
             !S_ISREG(st.st_mode))
             continue;
-        r = remember(outbox, item->d_name, (size_t)st.st_size, &entry);
+        r = adopt_entry(outbox, spool, item->d_name, (size_t)st.st_size);
         if (r < 0)
             return r;
-        if (renameat(spool, item->d_name, outbox->spool, item->d_name) < 0) {
-            r = -errno;
-            forget(outbox, entry);
-            return r;
-        }
-        entry->adopted = true;
-        outbox->adopted++;
         adopted++;
     }
     if (adopted > 0 && (fsync(outbox->spool) < 0 || fsync(spool) < 0))
@@ -341,18 +371,19 @@ int outbox_add(struct outbox *outbox, struct bytes recipient, struct bytes text,
                const struct outbox_entry **ret)
 {
     size_t size = recipient.len + 1 + text.len;
-    uint64_t now_us = clock_real_ms() * 1000;
+    uint64_t now_us = clock_real_us();
     struct outbox_entry *entry;
     char name[OUTBOX_NAME_MAX];
     int r;
 
     if (outbox->count >= outbox->messages_max || outbox->bytes + size > outbox->bytes_max)
         return -ENOBUFS;
-    /* Later than any before, also within a millisecond or when the clock was set back. */
+    /* Later than any before, also within a microsecond or when the clock was set back. */
     if (now_us <= outbox->last_us)
         now_us = outbox->last_us + 1;
-    snprintf(name, sizeof(name), "%020" PRIu64 "-%d", now_us, (int)getpid());
-    r = write_new(outbox, recipient, text);
+    r = make_name(now_us, name);
+    if (r == 0)
+        r = write_new(outbox, recipient, text);
     if (r == 0)
         r = remember(outbox, name, size, &entry);
     if (r < 0) {

@@ -8,7 +8,8 @@
  *
  * Each process has a spool of its own, so nobody waits for another and no message is sent by two.
  * A spool whose lock nobody holds was left behind: its entries are taken over by whoever comes
- * next. The names of entries sort by time, so what is older is sent first.
+ * next. The names of entries sort by time, so what is older is sent first, and end in random
+ * digits, so no two messages ever bear the same.
  *
  * An entry is complete once it bears its name: it is written as `new`, synced, renamed, and the
  * folder synced before outbox_add() returns. Removing is not synced: a power cut may bring an

@@ -16,16 +16,24 @@ static struct timespec now(clockid_t clock)
     return ts;
 }
 
-uint64_t clock_monotonic_us(void)
+static uint64_t now_us(clockid_t clock)
 {
-    struct timespec ts = now(CLOCK_MONOTONIC);
+    struct timespec ts = now(clock);
 
     return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
 
+uint64_t clock_monotonic_us(void)
+{
+    return now_us(CLOCK_MONOTONIC);
+}
+
 uint64_t clock_real_ms(void)
 {
-    struct timespec ts = now(CLOCK_REALTIME);
+    return now_us(CLOCK_REALTIME) / USEC_PER_MSEC;
+}
 
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+uint64_t clock_real_us(void)
+{
+    return now_us(CLOCK_REALTIME);
 }

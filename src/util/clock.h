@@ -11,5 +11,6 @@
 /* Microseconds since some point in the past; never goes back (CLOCK_MONOTONIC). */
 uint64_t clock_monotonic_us(void);
 
-/* Milliseconds since the epoch (CLOCK_REALTIME). */
+/* Milliseconds and microseconds since the epoch (CLOCK_REALTIME). */
 uint64_t clock_real_ms(void);
+uint64_t clock_real_us(void);

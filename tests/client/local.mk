@@ -15,10 +15,11 @@ tests_client_options_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_options_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_outbox_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_outbox_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
-# Every call by which the outbox changes the disk goes through the test.
+# Every call by which the outbox changes the disk goes through the test, and what names it.
 tests_client_outbox_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=openat,--wrap=mkdirat,--wrap=renameat,--wrap=unlinkat \
-	-Wl,--wrap=write,--wrap=fsync,--wrap=flock
+	-Wl,--wrap=write,--wrap=fsync,--wrap=flock \
+	-Wl,--wrap=clock_real_us,--wrap=getrandom
 tests_client_printable_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_printable_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_sender_test_CFLAGS = $(UNIT_CFLAGS)

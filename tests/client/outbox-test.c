@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,31 @@ int __wrap_openat(int fd, const char *path, int flags, ...)
     return step('o') ? -1 : __real_openat(fd, path, flags, mode);
 }
 
+/* The clock, and what is drawn at random, while they are told to stand still. */
+static struct {
+    uint64_t time_us;
+    unsigned draws; /* so many are 7 */
+} still;
+
+uint64_t __real_clock_real_us(void);
+uint64_t __wrap_clock_real_us(void);
+ssize_t __real_getrandom(void *data, size_t size, unsigned flags);
+ssize_t __wrap_getrandom(void *data, size_t size, unsigned flags);
+
+uint64_t __wrap_clock_real_us(void)
+{
+    return still.time_us > 0 ? still.time_us : __real_clock_real_us();
+}
+
+ssize_t __wrap_getrandom(void *data, size_t size, unsigned flags)
+{
+    if (still.draws == 0)
+        return __real_getrandom(data, size, flags);
+    still.draws--;
+    memset(data, 7, size);
+    return (ssize_t)size;
+}
+
 static void arm(enum fault_kind kind, unsigned countdown)
 {
     memset(&fault, 0, sizeof(fault));
@@ -94,6 +120,7 @@ static char folder[64];
 static int setup(void **state)
 {
     arm(FAULT_NONE, 0);
+    memset(&still, 0, sizeof(still));
     strcpy(folder, "/tmp/multichat-outbox-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
@@ -203,6 +230,54 @@ static void test_nobody_takes_from_the_living(void **state)
     assert_int_equal(outbox_adopted(first), 1);
     take(first, "bob", "mine");
     take(first, "bob", "yours");
+    outbox_close(first);
+}
+
+/* Two processes that kept a message in the same microsecond, and count processes alike: neither
+ * takes the place of the other when one inherits it. */
+static void test_made_at_the_same_time(void **state)
+{
+    struct outbox *first, *second;
+
+    still.time_us = 1700000000000000;
+    first = open_outbox();
+    second = open_outbox();
+    add(first, "bob", "mine");
+    add(second, "bob", "yours");
+    assert_string_not_equal(outbox_first(first)->name, outbox_first(second)->name);
+    outbox_close(second);
+    assert_int_equal(outbox_adopt(first), 1);
+    assert_int_equal(outbox_count(first), 2);
+    outbox_close(first);
+    assert_int_equal(count_entries(folder), 1);
+}
+
+/* The same with random digits that agree as well: what is taken over gets another name. */
+static void test_names_that_are_the_same(void **state)
+{
+    struct outbox *first, *second;
+
+    still.time_us = 1700000000000000;
+    still.draws = 3; /* a name each, and the first try at another */
+    first = open_outbox();
+    second = open_outbox();
+    add(first, "bob", "mine");
+    add(second, "bob", "yours");
+    assert_string_equal(outbox_first(first)->name, outbox_first(second)->name);
+    outbox_close(second);
+    assert_int_equal(outbox_adopt(first), 1);
+    assert_int_equal(still.draws, 0);
+    still.time_us = 0;
+    add(first, "bob", "later");
+    assert_int_equal(outbox_count(first), 3);
+    if (outbox_first(first)->adopted) { /* they are of the same time: either is the older */
+        take(first, "bob", "yours");
+        take(first, "bob", "mine");
+    } else {
+        take(first, "bob", "mine");
+        take(first, "bob", "yours");
+    }
+    take(first, "bob", "later");
     outbox_close(first);
 }
 
@@ -426,6 +501,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order_and_content, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_next_run_takes_over_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody_takes_from_the_living, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_made_at_the_same_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names_that_are_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files_of_others_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_damaged_entry, setup, teardown),

@@ -31,6 +31,8 @@ static void units_are_as_stated(void **state)
     clock_gettime(CLOCK_REALTIME, &ts);
     uint64_t real = clock_real_ms();
     assert_in_range(real / 1000, (uint64_t)ts.tv_sec - 60, (uint64_t)ts.tv_sec + 60);
+    real = clock_real_us();
+    assert_in_range(real / USEC_PER_SEC, (uint64_t)ts.tv_sec - 60, (uint64_t)ts.tv_sec + 60);
 }
 
 int main(void)
