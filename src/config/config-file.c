@@ -1,5 +1,6 @@
 /* Reading a file with libconfig: its tree is walked, every leaf is looked for in the table, and
- * what is wrong is told with file and line.
+ * what is wrong is told with file and line. One mistake does not hide the next, except in the
+ * file's syntax.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/config-key.h"
@@ -17,26 +18,40 @@
 #include <unistd.h>
 
 #define KEY_PATH_MAX 256 /* of a key's path that is looked at */
+#define MISTAKES_MAX 20  /* that are told */
 
 struct loading {
     const struct config_table *table;
     const char *file;
     unsigned char *values; /* on the heap, as large as the table's fields reach */
     char **ret_error;
+    unsigned mistakes;
     char included[PATH_MAX]; /* room for file_name() */
 };
 
-/* Writes the error and returns -EINVAL. */
+/* Adds a line to the error and returns -EINVAL. */
 static int fail(struct loading *loading, const char *format, ...) PRINTF_LIKE(2, 3);
 static int fail(struct loading *loading, const char *format, ...)
 {
+    char *before = *loading->ret_error, *mistake = NULL, *both = NULL;
     va_list args;
     va_start(args, format);
-    int r = vasprintf(loading->ret_error, format, args);
+    int r = vasprintf(&mistake, format, args);
     va_end(args);
     if (r < 0)
-        *loading->ret_error = NULL;
-    return r < 0 ? -ENOMEM : -EINVAL;
+        return -ENOMEM;
+    loading->mistakes++;
+    if (before == NULL) {
+        *loading->ret_error = mistake;
+        return -EINVAL;
+    }
+    r = asprintf(&both, "%s\n%s", before, mistake);
+    free(mistake);
+    if (r < 0)
+        return -ENOMEM;
+    free(before);
+    *loading->ret_error = both;
+    return -EINVAL;
 }
 
 /* How a file is called in a message: libconfig tells an included one as its @include has it. */
@@ -285,8 +300,11 @@ static int load_setting(struct loading *loading, const config_setting_t *setting
 static int load_group(struct loading *loading, const config_setting_t *group, const char *prefix)
 {
     int count = config_setting_length(group), r = 0;
-    for (int i = 0; i < count && r == 0; i++)
-        r = load_setting(loading, config_setting_get_elem(group, (unsigned)i), prefix);
+    for (int i = 0; i < count && r != -ENOMEM && loading->mistakes < MISTAKES_MAX; i++) {
+        int loaded = load_setting(loading, config_setting_get_elem(group, (unsigned)i), prefix);
+        if (loaded < 0)
+            r = loaded;
+    }
     return r;
 }
 

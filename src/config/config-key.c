@@ -56,17 +56,36 @@ static char *describe_value(const struct config_key *key, const char *const *tex
     return text;
 }
 
+/* What was probably meant, for each text that tells. */
+static char *suggestions(const struct config_key *key, const char *const *texts, size_t count)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    if (out == NULL)
+        return NULL;
+    for (size_t i = 0; i < count && config_rules_of(key)->suggest != NULL; i++)
+        config_rules_of(key)->suggest(texts[i], out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
 static int refuse(const struct config_key *key, const char *const *texts, size_t count,
                   char **ret_reason)
 {
     char *value = describe_value(key, texts, count);
     char *allowed = config_key_allowed(key);
+    char *meant = suggestions(key, texts, count);
     int r = -EINVAL;
-    if (value == NULL || allowed == NULL ||
-        asprintf(ret_reason, "value %s: %s", value, allowed) < 0)
+    if (value == NULL || allowed == NULL || meant == NULL ||
+        asprintf(ret_reason, "value %s: %s%s", value, allowed, meant) < 0)
         r = -ENOMEM;
     free(value);
     free(allowed);
+    free(meant);
     return r;
 }
 

@@ -2,8 +2,8 @@
  * every error message come from that description.
  *
  * A file is in the syntax of libconfig, with groups: the key "limits.text" is `text` inside
- * `limits: { … };`. A file is taken whole or not at all: the first thing wrong with it is told in
- * one sentence,
+ * `limits: { … };`. A file is taken whole or not at all: what is wrong with it is told in one line
+ * for each mistake,
  *     FILE:LINE: key "limits.text": value 5: allowed are 64 to 65536
  * and the caller's struct is left as it was.
  *
@@ -68,7 +68,7 @@ MUST_USE int config_table_init(const struct config_table *table, void *values);
 /* Fills the struct at `values`, which holds nothing yet, with the defaults and what `file` says.
  * 0, or -errno with `*ret_error` in words (freed by the caller, NULL only when memory is out) and
  * nothing written to `values`: -ENOENT and the like when it cannot be read, -EINVAL for everything
- * wrong in it. `@include` is relative to the folder of `file`. */
+ * wrong in it, a line for each mistake. `@include` is relative to the folder of `file`. */
 MUST_USE int config_table_load(const struct config_table *table, const char *file, void *values,
                                char **ret_error);
 

@@ -325,6 +325,46 @@ static void networks_clear(void *field)
     *networks = (struct config_networks){0};
 }
 
+static bool same_network(const struct network *a, const struct network *b)
+{
+    return a->family == b->family && a->prefix == b->prefix &&
+           memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+}
+
+static void write_network(const struct network *network, FILE *out)
+{
+    struct addr addr = {.family = network->family};
+    char host[ADDR_TEXT_MAX];
+    memcpy(addr.ip, network->ip, sizeof addr.ip);
+    fprintf(out, "\"%s", addr_format_host(&addr, host));
+    if (network->prefix < (network->family == AF_INET ? 32 : 128))
+        fprintf(out, "/%u", (unsigned)network->prefix);
+    fputc('"', out);
+}
+
+/* True if bits are set behind the prefix, so that a host may have been meant, or another prefix. */
+static bool names_host(const char *text, const struct network *network)
+{
+    char host[ADDR_TEXT_MAX] = "";
+    struct network alone;
+    size_t len = strcspn(text, "/");
+    if (len >= sizeof host)
+        return false;
+    memcpy(host, text, len);
+    return network_parse(host, &alone) == 0 && memcmp(alone.ip, network->ip, sizeof alone.ip) != 0;
+}
+
+static void networks_suggest(const char *text, FILE *out)
+{
+    struct network network;
+    if (network_parse(text, &network) < 0 || !names_host(text, &network))
+        return;
+    fputs("; ", out);
+    config_write_quoted(text, out);
+    fputs(" is a host in the network ", out);
+    write_network(&network, out);
+}
+
 static int networks_store(const struct config_key *key, void *field, const char *const *texts,
                           size_t count)
 {
@@ -332,7 +372,7 @@ static int networks_store(const struct config_key *key, void *field, const char 
     if (items == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        if (network_parse(texts[i], &items[i]) < 0) {
+        if (network_parse(texts[i], &items[i]) < 0 || names_host(texts[i], &items[i])) {
             free(items);
             return -EINVAL;
         }
@@ -359,12 +399,9 @@ static bool networks_equal(const void *a, const void *b)
     const struct config_networks *left = a, *right = b;
     if (left->count != right->count)
         return false;
-    for (size_t i = 0; i < left->count; i++) {
-        const struct network *x = &left->items[i], *y = &right->items[i];
-        if (x->family != y->family || x->prefix != y->prefix ||
-            memcmp(x->ip, y->ip, sizeof x->ip) != 0)
+    for (size_t i = 0; i < left->count; i++)
+        if (!same_network(&left->items[i], &right->items[i]))
             return false;
-    }
     return true;
 }
 
@@ -373,14 +410,8 @@ static void networks_format(const struct config_key *key, const void *field, FIL
     const struct config_networks *networks = field;
     fputc('[', out);
     for (size_t i = 0; i < networks->count; i++) {
-        const struct network *network = &networks->items[i];
-        struct addr addr = {.family = network->family};
-        char host[ADDR_TEXT_MAX];
-        memcpy(addr.ip, network->ip, sizeof addr.ip);
-        fprintf(out, "%s \"%s", i == 0 ? "" : ",", addr_format_host(&addr, host));
-        if (network->prefix < (network->family == AF_INET ? 32 : 128))
-            fprintf(out, "/%u", (unsigned)network->prefix);
-        fputc('"', out);
+        fputs(i == 0 ? " " : ", ", out);
+        write_network(&networks->items[i], out);
     }
     fputs(" ]", out);
 }
@@ -394,21 +425,22 @@ static void networks_allowed(const struct config_key *key, FILE *out)
 
 static const struct config_rules rules_table[] = {
     [CONFIG_BOOL] = {sizeof(bool), false, bool_store, NULL, NULL, bool_equal, bool_format,
-                     bool_allowed},
+                     bool_allowed, NULL},
     [CONFIG_NUMBER] = {sizeof(uint64_t), false, number_store, NULL, NULL, number_equal,
-                       number_format, number_allowed},
+                       number_format, number_allowed, NULL},
     [CONFIG_STRING] = {sizeof(char *), false, string_store, string_clear, string_copy, string_equal,
-                       string_format, string_allowed},
+                       string_format, string_allowed, NULL},
     [CONFIG_CHOICE] = {sizeof(int), false, choice_store, NULL, NULL, choice_equal, choice_format,
-                       choice_allowed},
+                       choice_allowed, NULL},
     [CONFIG_PATH] = {sizeof(char *), false, path_store, string_clear, string_copy, string_equal,
-                     string_format, path_allowed},
+                     string_format, path_allowed, NULL},
     [CONFIG_ADDRESS] = {sizeof(struct addr), false, address_store, NULL, NULL, address_equal,
-                        address_format, address_allowed},
+                        address_format, address_allowed, NULL},
     [CONFIG_STRINGS] = {sizeof(struct config_strings), true, strings_store, strings_clear,
-                        strings_copy, strings_equal, strings_format, strings_allowed},
+                        strings_copy, strings_equal, strings_format, strings_allowed, NULL},
     [CONFIG_NETWORKS] = {sizeof(struct config_networks), true, networks_store, networks_clear,
-                         networks_copy, networks_equal, networks_format, networks_allowed},
+                         networks_copy, networks_equal, networks_format, networks_allowed,
+                         networks_suggest},
 };
 
 const struct config_rules *config_rules_of(const struct config_key *key)

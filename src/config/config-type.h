@@ -20,6 +20,9 @@ struct config_rules {
     void (*format)(const struct config_key *key, const void *field, FILE *out);
     /* Writes what may stand behind "allowed". */
     void (*allowed)(const struct config_key *key, FILE *out);
+    /* Writes what was probably meant by a text that is not allowed, beginning with "; ", or
+     * nothing. May be NULL. */
+    void (*suggest)(const char *text, FILE *out);
 };
 
 const struct config_rules *config_rules_of(const struct config_key *key);

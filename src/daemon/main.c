@@ -4,6 +4,7 @@
 #include "admin/admin.h"
 #include "config/daemon-config.h"
 #include "daemon/server.h"
+#include "daemon/settings.h"
 #include "util/hash.h"
 #include "util/log.h"
 
@@ -82,7 +83,7 @@ static int load(const struct options *options, struct daemon_config *ret)
     char *error = NULL;
     int r = daemon_config_load(options->config, ret, &error);
     if (r < 0)
-        log_error("%s", error != NULL ? error : strerror(-r));
+        settings_log_mistakes(error);
     free(error);
     return r;
 }

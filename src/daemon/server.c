@@ -298,12 +298,15 @@ static void reload(struct server *server)
     char *error = NULL;
     service_reloading();
     int r = daemon_config_load(server->config_file, &config, &error);
-    if (r == 0)
+    if (r < 0) {
+        settings_log_mistakes(error);
+    } else {
         r = apply(server, &config);
+        if (r < 0)
+            log_error("reload: %s", strerror(-r));
+    }
     if (r < 0)
-        log_catalogued(LOG_ERR, MESSAGE_BAD_CONFIG,
-                       "reload: %s; the configuration in force stays so",
-                       error != NULL ? error : strerror(-r));
+        log_catalogued(LOG_ERR, MESSAGE_BAD_CONFIG, "reload: the configuration in force stays so");
     else
         log_notice("reload: the new configuration is in force");
     free(error);

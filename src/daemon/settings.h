@@ -16,3 +16,7 @@ struct connection_limits settings_connection(const struct daemon_config *config)
 /* Makes `config`, just loaded, fit to replace `running`: keys that cannot change while the daemon
  * runs keep their running value, and a warning names them. 0 or -ENOMEM. */
 MUST_USE int settings_keep_fixed(struct daemon_config *config, const struct daemon_config *running);
+
+/* Logs what is wrong with a configuration, a line for each mistake; `error` is as
+ * daemon_config_load() gives it and may be NULL, which means that memory was out. */
+void settings_log_mistakes(char *error);

@@ -1,5 +1,5 @@
 """`multichatd --check`: what is in order is said to be, and a broken configuration is refused with
-one clear sentence that names file, line, key, value and what is allowed.
+one clear sentence for each mistake that names file, line, key, value and what is allowed.
 
 SPDX-License-Identifier: GPL-3.0-or-later
 """
@@ -78,6 +78,11 @@ BROKEN = {
         'version1: { networks = [ "::1",\n "127.0.0.0/40" ]; };',
         ':1: key "version1.networks": value ["::1", "127.0.0.0/40"]: allowed is a list of 0 to 256 '
         'networks, such as [ "192.0.2.0/24", "::1" ]'),
+    "host-for-a-network": (
+        'version1: { networks = [ "10.0.0.1/8", "::1", "fe80::1/10" ]; };',
+        ':1: key "version1.networks": value ["10.0.0.1/8", "::1", "fe80::1/10"]: allowed is a list of '
+        '0 to 256 networks, such as [ "192.0.2.0/24", "::1" ]; "10.0.0.1/8" is a host in the '
+        'network "10.0.0.0/8"; "fe80::1/10" is a host in the network "fe80::/10"'),
     "network-is-no-list": (
         'version1: { networks = "::1"; };',
         ':1: key "version1.networks": value "::1" is a text: allowed is a list of 0 to 256 '
@@ -127,6 +132,25 @@ def test_refuses(tmp_path, name):
     result = check("--config", str(config), "--check")
     assert message(result) == "%s%s\n" % (config, error)
     assert (result.returncode, result.stdout) == (78, "")
+
+
+def test_tells_every_mistake(tmp_path):
+    names = ["number-too-small", "wrong-network", "unknown-choice", "no-address"]
+    config = tmp_path / "multichatd.conf"
+    config.write_text("\n".join(BROKEN[name][0].replace("\n", " ") for name in names),
+                      encoding="utf-8")
+    result = check("--config", str(config), "--check")
+    expected = ["%s:%d:%s" % (config, number + 1, BROKEN[name][1].split(":", 2)[2])
+                for number, name in enumerate(names)]
+    assert message(result).splitlines() == expected
+    assert result.returncode == 78
+
+
+def test_tells_no_more_mistakes_than_anyone_reads(tmp_path):
+    config = tmp_path / "multichatd.conf"
+    config.write_text("".join("wrong%d = 1;\n" % number for number in range(1000)),
+                      encoding="utf-8")
+    assert len(message(check("--config", str(config), "--check")).splitlines()) == 20
 
 
 @pytest.mark.parametrize("name", ["number-too-small", "syntax"])
