@@ -16,10 +16,13 @@
 #define SOCKET_PATH_MAX     (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define PASSWORD_LINE_MAX   1024
 #define CREDENTIAL_PASSWORD "mysql-password"
+#define FILE_PATH_MAX       4095
+#define RATE_MAX            10000000
 
 static const char *const levels[] = {"err", "warning", "notice", "info", "debug", NULL};
 static const char *const drivers[] = {"sqlite", "mysql", NULL};
 static const char *const port_orders[] = {"auto", "host", "network", NULL};
+static const char *const tls_clients[] = {"none", "optional", "required", NULL};
 
 #if HAVE_SQLITE
 #define DEFAULT_DRIVER "sqlite"
@@ -28,6 +31,16 @@ static const char *const port_orders[] = {"auto", "host", "network", NULL};
 #endif
 
 #define FIELD(member) .offset = offsetof(struct daemon_config, member)
+
+/* The two keys of a limit of rate. A burst of 0 would let nothing pass. */
+#define RATE(name, minute, at_once, what)                                                          \
+    {"rates." #name,  CONFIG_NUMBER,      FIELD(rates.name.per_minute), .fallback = minute,        \
+     .max = RATE_MAX, .unit = "a minute", .reloadable = true,           .help = what},             \
+    {                                                                                              \
+        "rates." #name "_burst", CONFIG_NUMBER, FIELD(rates.name.burst),                           \
+            .fallback = at_once, .min = 1, .max = RATE_MAX, .reloadable = true,                    \
+            .help = "of them at once"                                                              \
+    }
 
 static const struct config_key keys[] = {
     {"log.level", CONFIG_CHOICE, FIELD(log_level), .fallback = "info", .choices = levels,
@@ -53,7 +66,7 @@ static const struct config_key keys[] = {
     {"storage.migrate", CONFIG_BOOL, FIELD(storage.migrate), .fallback = "true",
      .help = "bring an older schema up to date"},
     {"storage.sqlite.path", CONFIG_PATH, FIELD(storage.sqlite_path),
-     .fallback = MULTICHAT_STATEDIR "/multichat.db", .min = 1, .max = 4095,
+     .fallback = MULTICHAT_STATEDIR "/multichat.db", .min = 1, .max = FILE_PATH_MAX,
      .help = "the database file"},
     {"storage.mysql.host", CONFIG_STRING, FIELD(storage.mysql.host), .fallback = "", .max = 255,
      .help = "host of the server; empty for the local socket"},
@@ -66,12 +79,34 @@ static const struct config_key keys[] = {
     {"storage.mysql.user", CONFIG_STRING, FIELD(storage.mysql.user), .fallback = "multichat",
      .min = 1, .max = 80, .help = "who signs on to it"},
     {"storage.mysql.password_file", CONFIG_PATH, FIELD(storage.mysql.password_file), .fallback = "",
-     .max = 4095, .help = "file whose first line is the password"},
+     .max = FILE_PATH_MAX, .help = "file whose first line is the password"},
 
     {"version1.networks", CONFIG_NETWORKS, FIELD(version1.networks), .fallback = "127.0.0.0/8, ::1",
      .max = 256, .reloadable = true, .help = "version 1 of the protocol is served to these"},
     {"version1.port_order", CONFIG_CHOICE, FIELD(version1.port_order), .fallback = "auto",
      .choices = port_orders, .reloadable = true, .help = "what the port in a poll means"},
+
+    {"tls.certificate", CONFIG_PATH, FIELD(tls.certificate), .fallback = "", .max = FILE_PATH_MAX,
+     .reloadable = true, .help = "file of the certificate and its chain, PEM"},
+    {"tls.key", CONFIG_PATH, FIELD(tls.key), .fallback = "", .max = FILE_PATH_MAX,
+     .reloadable = true, .help = "file of its private key, PEM"},
+    {"tls.folder", CONFIG_PATH, FIELD(tls.folder), .fallback = MULTICHAT_STATEDIR, .min = 1,
+     .max = FILE_PATH_MAX - 32, .reloadable = true,
+     .help = "where a certificate of the daemon's own making is kept"},
+    {"tls.name", CONFIG_STRING, FIELD(tls.name), .fallback = "", .max = 253, .reloadable = true,
+     .help = "the host that certificate is for; empty for this host's name"},
+    {"tls.ca", CONFIG_PATH, FIELD(tls.ca), .fallback = "", .max = FILE_PATH_MAX, .reloadable = true,
+     .help = "file of the authorities that clients' certificates come from, PEM"},
+    {"tls.crl", CONFIG_PATH, FIELD(tls.crl), .fallback = "", .max = FILE_PATH_MAX,
+     .reloadable = true, .help = "file of revocation lists of theirs, PEM"},
+    {"tls.clients", CONFIG_CHOICE, FIELD(tls.clients), .fallback = "none", .choices = tls_clients,
+     .reloadable = true, .help = "whether clients show a certificate, too"},
+    {"tls.plain", CONFIG_NETWORKS, FIELD(tls.plain), .fallback = "127.0.0.0/8, ::1", .max = 256,
+     .reloadable = true, .help = "version 2 is served without TLS to these"},
+
+    {"session.secret_file", CONFIG_PATH, FIELD(session.secret_file),
+     .fallback = MULTICHAT_STATEDIR "/server-secret", .min = 1, .max = FILE_PATH_MAX - 32,
+     .reloadable = true, .help = "what the keys of sessions are derived from"},
 
     {"password.threads", CONFIG_NUMBER, FIELD(password.threads), .fallback = "1", .min = 1,
      .max = 64, .unit = "threads", .help = "threads that compute slow hashes"},
@@ -90,9 +125,18 @@ static const struct config_key keys[] = {
     {"limits.connections_per_address", CONFIG_NUMBER, FIELD(limits.connections_per_address),
      .fallback = "512", .min = 1, .max = 1000000, .reloadable = true,
      .help = "of them from one address"},
+    {"limits.memory", CONFIG_NUMBER, FIELD(limits.memory), .fallback = "256", .min = 4,
+     .max = 1048576, .scale = MIB, .unit = "MiB", .reloadable = true,
+     .help = "memory of all connections together"},
     {"limits.idle", CONFIG_NUMBER, FIELD(limits.idle), .fallback = "60", .min = 1, .max = 86400,
      .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
      .help = "a connection has this long for its next whole frame"},
+    {"limits.frame", CONFIG_NUMBER, FIELD(limits.frame), .fallback = "10", .min = 1, .max = 3600,
+     .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "from the first byte of a frame or handshake to its last"},
+    {"limits.sign_on", CONFIG_NUMBER, FIELD(limits.sign_on), .fallback = "10", .min = 1,
+     .max = 3600, .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "time for a stranger to sign on"},
     {"limits.answers", CONFIG_NUMBER, FIELD(limits.answers), .fallback = "64", .min = 1,
      .max = 65536, .reloadable = true, .help = "answers owed to one connection"},
     {"limits.pushes", CONFIG_NUMBER, FIELD(limits.pushes), .fallback = "256", .min = 1,
@@ -115,9 +159,31 @@ static const struct config_key keys[] = {
     {"limits.waiting", CONFIG_NUMBER, FIELD(limits.waiting), .fallback = "256", .min = 1,
      .max = 65536, .reloadable = true, .help = "requests of one user that wait for his sign-on"},
 
+    RATE(signons, "600", "200", "sign-ons of one address"),
+    RATE(failures, "20", "10", "sign-ons of one address that are denied"),
+    RATE(sends_address, "60000", "10000", "messages from one address"),
+    RATE(sends, "3000", "1000", "messages from one user"),
+    RATE(dials, "30", "10", "connections to where one user may be reached, until he is"),
+
+    {"push.excluded", CONFIG_NETWORKS, FIELD(push.excluded), .fallback = "", .max = 256,
+     .reloadable = true, .help = "networks that are never connected to"},
+    {"push.window", CONFIG_NUMBER, FIELD(push.window), .fallback = "256", .min = 1, .max = 65536,
+     .unit = "messages", .reloadable = true, .help = "sent to one device and not acknowledged"},
+    {"push.window_bytes", CONFIG_NUMBER, FIELD(push.window_bytes), .fallback = "262144",
+     .min = 4096, .max = 67108864, .unit = "bytes", .reloadable = true, .help = "bytes of these"},
+    {"push.idle", CONFIG_NUMBER, FIELD(push.idle), .fallback = "30", .min = 1, .max = 86400,
+     .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "a push connection without traffic is closed after this"},
+
     {"presence.present", CONFIG_NUMBER, FIELD(presence.present), .fallback = "10", .min = 1,
      .max = 3600, .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
      .help = "a device is present this long after a poll"},
+    {"presence.poll", CONFIG_NUMBER, FIELD(presence.poll), .fallback = "3", .min = 1, .max = 3600,
+     .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "how often clients of version 2 are told to poll"},
+    {"presence.probe", CONFIG_NUMBER, FIELD(presence.probe), .fallback = "30", .min = 1,
+     .max = 86400, .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
+     .help = "least time between two tries to reach a device that is attached"},
     {"presence.forget", CONFIG_NUMBER, FIELD(presence.forget), .fallback = "3600", .min = 10,
      .max = 604800, .scale = USEC_PER_SEC, .unit = "seconds", .reloadable = true,
      .help = "a user nobody heard of for this long leaves the memory"},
@@ -147,6 +213,18 @@ static bool check(const void *values, const char **ret_path, const char **ret_re
          "storage.mysql.socket", "allowed is \"\" where storage.mysql.host is set"},
         {config->storage.mysql.host[0] == '\0' && config->storage.mysql.port != 0,
          "storage.mysql.port", "allowed is 0 where storage.mysql.host is \"\""},
+        {config->tls.certificate[0] != '\0' && config->tls.key[0] == '\0', "tls.key",
+         "allowed is the file of the key where tls.certificate is set"},
+        {config->tls.certificate[0] == '\0' && config->tls.key[0] != '\0', "tls.certificate",
+         "allowed is the file of the certificate where tls.key is set"},
+        {config->tls.ca[0] == '\0' && config->tls.crl[0] != '\0', "tls.crl",
+         "allowed is \"\" where tls.ca is \"\""},
+        {config->tls.ca[0] == '\0' && config->tls.clients != DAEMON_TLS_CLIENTS_NONE, "tls.clients",
+         "allowed is \"none\" where tls.ca is \"\""},
+        {config->push.window_bytes < config->limits.text, "push.window_bytes",
+         "allowed is limits.text or more, so that every message fits"},
+        {config->presence.present <= config->presence.poll, "presence.poll",
+         "allowed is less than presence.present, so that who polls stays present"},
         {config->presence.forget < config->presence.present, "presence.forget",
          "allowed is presence.present or more"},
         {strcmp(config->listen.ready_file, config->listen.control) == 0, "listen.ready_file",

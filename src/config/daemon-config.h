@@ -24,6 +24,19 @@ enum daemon_port_order {
     DAEMON_PORT_ORDER_NETWORK,
 };
 
+/* In the order of enum tls_peers (io/tls.h). */
+enum daemon_tls_clients {
+    DAEMON_TLS_CLIENTS_NONE,
+    DAEMON_TLS_CLIENTS_OPTIONAL,
+    DAEMON_TLS_CLIENTS_REQUIRED,
+};
+
+/* A limit of rate: a minute, and at once after a pause. */
+struct daemon_rate {
+    uint64_t per_minute; /* 0: no limit */
+    uint64_t burst;
+};
+
 struct daemon_config {
     int log_level; /* index of "err", "warning", …: see daemon_config_priority() */
     struct {
@@ -47,16 +60,35 @@ struct daemon_config {
         int port_order; /* enum daemon_port_order */
     } version1;
     struct {
+        char *certificate, *key; /* "" for credentials, or a pair of our own in `folder` */
+        char *folder;
+        char *name;     /* of the certificate made there; "" for the host's */
+        char *ca, *crl; /* "" for none */
+        int clients;    /* enum daemon_tls_clients */
+        struct config_networks plain;
+    } tls;
+    struct {
+        char *secret_file;
+    } session;
+    struct {
         uint64_t threads, queue, memory, operations;
     } password;
     struct {
         uint64_t text;
-        uint64_t connections, connections_per_address, idle, answers;
+        uint64_t connections, connections_per_address, memory;
+        uint64_t idle, frame, sign_on, answers;
         uint64_t pushes, pushes_per_address, push_connect, push_deliver;
         uint64_t recent, devices, signons, waiting;
     } limits;
     struct {
-        uint64_t present, forget, retry, cursors;
+        struct daemon_rate signons, failures, sends_address, sends, dials;
+    } rates;
+    struct {
+        struct config_networks excluded;
+        uint64_t window, window_bytes, idle;
+    } push;
+    struct {
+        uint64_t present, poll, probe, forget, retry, cursors;
     } presence;
 };
 

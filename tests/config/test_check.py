@@ -83,6 +83,31 @@ BROKEN = {
         ':1: key "version1.networks": value ["10.0.0.1/8", "::1", "fe80::1/10"]: allowed is a list of '
         '0 to 256 networks, such as [ "192.0.2.0/24", "::1" ]; "10.0.0.1/8" is a host in the '
         'network "10.0.0.0/8"; "fe80::1/10" is a host in the network "fe80::/10"'),
+    "certificate-without-key": (
+        'tls: { certificate = "/etc/multichat/certificate.pem"; };',
+        ': key "tls.key": value "" (the default): allowed is the file of the key where '
+        'tls.certificate is set'),
+    "key-without-certificate": (
+        'tls: { certificate = "";\n key = "/etc/multichat/key.pem"; };',
+        ':1: key "tls.certificate": value "": allowed is the file of the certificate where tls.key '
+        'is set'),
+    "revocation-without-authority": (
+        'tls: { crl = "/etc/multichat/crl.pem"; };',
+        ':1: key "tls.crl": value "/etc/multichat/crl.pem": allowed is "" where tls.ca is ""'),
+    "certificates-asked-without-authority": (
+        'tls: { clients = "required"; };',
+        ':1: key "tls.clients": value "required": allowed is "none" where tls.ca is ""'),
+    "polls-too-rare-to-be-present": (
+        'presence: { poll = 10; };',
+        ':1: key "presence.poll": value 10: allowed is less than presence.present, so that who '
+        'polls stays present'),
+    "rate-that-lets-nothing-pass": (
+        'rates: { sends_burst = 0; };',
+        ':1: key "rates.sends_burst": value 0: allowed are 1 to 10000000'),
+    "window-too-small-for-a-message": (
+        'limits: { text = 65536; }; push: { window_bytes = 65535; };',
+        ':1: key "push.window_bytes": value 65535: allowed is limits.text or more, so that every '
+        'message fits'),
     "network-is-no-list": (
         'version1: { networks = "::1"; };',
         ':1: key "version1.networks": value "::1" is a text: allowed is a list of 0 to 256 '

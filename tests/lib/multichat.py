@@ -269,11 +269,12 @@ class Settings(dict):
 
 
 class Daemon:
-    """multichatd in a folder of its own. Passwords are cheap to hash unless the settings say
-    otherwise."""
+    """multichatd in a folder of its own. Passwords are cheap to hash, and nothing is too much in a
+    minute, unless the settings say otherwise."""
 
     DEFAULTS = {"log.level": "debug", "listen.polls": "127.0.0.1:0", "password.memory": 8,
-                "password.operations": 1}
+                "password.operations": 1, "rates.signons": 0, "rates.failures": 0,
+                "rates.sends_address": 0, "rates.sends": 0, "rates.dials": 0}
 
     def __init__(self, storage=None, environment=None, **settings):
         self.environment = environment
@@ -283,6 +284,8 @@ class Daemon:
         self.settings = Settings(self.DEFAULTS)
         self.settings["listen.control"] = os.path.join(self.directory, "control")
         self.settings["listen.ready_file"] = self.ready_file
+        self.settings["tls.folder"] = self.directory
+        self.settings["session.secret_file"] = os.path.join(self.directory, "server-secret")
         self.settings.update(storage or {
             "storage.driver": "sqlite",
             "storage.sqlite.path": os.path.join(self.directory, "multichat.db")})
