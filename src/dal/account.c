@@ -8,7 +8,8 @@
 
 struct account_request {
     struct request request;
-    struct bytes userid;
+    struct bytes userid; /* empty: it is looked for by `user` */
+    uint64_t user;
     dal_account_fn callback;
     struct dal_account account; /* result, made of what follows */
     char *password_hash;
@@ -81,7 +82,8 @@ static enum sql_status read_account(struct sql_connection *connection, struct ac
 {
     struct found_user found;
     struct sql_value user[1];
-    enum sql_status status = find_user(connection, find->userid, &found);
+    enum sql_status status = find->userid.len > 0 ? find_user(connection, find->userid, &found)
+                                                  : find_user_id(connection, find->user, &found);
 
     find->password_hash = found.password_hash;
     find->request.outcome = found.found ? DAL_OK : DAL_MISSING;
@@ -134,7 +136,7 @@ static const struct request_kind kind_account = {
     .release = account_release,
 };
 
-int dal_account_find(struct bytes userid, dal_account_fn callback, void *userdata)
+static int submit_find(struct bytes userid, uint64_t user, dal_account_fn callback, void *userdata)
 {
     struct account_request *find =
         request_new(&kind_account, sizeof(*find), request_space(userid), userdata);
@@ -142,6 +144,17 @@ int dal_account_find(struct bytes userid, dal_account_fn callback, void *userdat
     if (find == NULL)
         return -ENOMEM;
     find->userid = request_keep(&find->request, userid);
+    find->user = user;
     find->callback = callback;
     return dal_submit(&find->request);
+}
+
+int dal_account_find(struct bytes userid, dal_account_fn callback, void *userdata)
+{
+    return submit_find(userid, 0, callback, userdata);
+}
+
+int dal_account_find_id(uint64_t user, dal_account_fn callback, void *userdata)
+{
+    return submit_find(bytes_of(""), user, callback, userdata);
 }

@@ -124,6 +124,9 @@ typedef void (*dal_account_fn)(void *userdata, enum dal_outcome outcome,
                                const struct dal_account *account);
 MUST_USE int dal_account_find(struct bytes userid, dal_account_fn callback, void *userdata);
 
+/* The same by the user's id. */
+MUST_USE int dal_account_find_id(uint64_t user, dal_account_fn callback, void *userdata);
+
 /* `conflict` says in words what a REFUSED is about ("userid", "display name"); else NULL. */
 typedef void (*dal_user_fn)(void *userdata, enum dal_outcome outcome, const struct user *user,
                             const char *conflict);
@@ -138,6 +141,12 @@ MUST_USE int dal_user_set_password(struct bytes userid, const char *password_has
                                    dal_done_fn callback, void *userdata);
 MUST_USE int dal_user_set_disabled(struct bytes userid, bool disabled, dal_done_fn callback,
                                    void *userdata);
+
+/* Gives or takes the right to send without limits of rate (user.bulk). */
+MUST_USE int dal_user_set_bulk(struct bytes userid, bool bulk, dal_done_fn callback,
+                               void *userdata);
+/* Raises the auth epoch, which ends every session of the user. */
+MUST_USE int dal_user_revoke(struct bytes userid, dal_done_fn callback, void *userdata);
 
 /* Deletes a user, his inbox, devices and memberships. What he wrote to others stays. */
 MUST_USE int dal_user_delete(struct bytes userid, dal_done_fn callback, void *userdata);
@@ -159,6 +168,15 @@ MUST_USE int dal_device_add(uint64_t user, struct bytes name, const struct devic
 /* Gives a device a new name and keeps its cursors. */
 MUST_USE int dal_device_rename(uint64_t device, struct bytes name, dal_done_fn callback,
                                void *userdata);
+
+/* Deletes a device of a user with its cursors. MISSING: he has none of that id. */
+MUST_USE int dal_device_delete(uint64_t user, uint64_t device, dal_done_fn callback,
+                               void *userdata);
+
+/* These devices were seen at `seen_ms` (device_record.seen_ms), which never goes back. Those that
+ * are gone are passed over. For many devices now and then: as cursors, it may be lost. */
+MUST_USE int dal_devices_seen(const uint64_t *devices, size_t count, uint64_t seen_ms,
+                              dal_done_fn callback, void *userdata);
 
 /* Stores cursors; one never goes back. Cursors of devices that are gone are passed over. */
 MUST_USE int dal_cursors_store(const struct device_cursor *cursors, size_t count,

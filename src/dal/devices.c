@@ -217,6 +217,97 @@ int dal_device_rename(uint64_t device, struct bytes name, dal_done_fn callback, 
     return dal_submit(&change->request);
 }
 
+/* A deletion whose commit was lost may find the device gone by its own doing. */
+static enum sql_status delete_execute(struct sql_connection *connection, struct request *request)
+{
+    const struct device_request *change = device_of(request);
+    struct sql_value values[] = {sql_number(change->device), sql_number(change->user)};
+    enum sql_status status = sql_run(connection, SQL_DEVICE_DELETE, values, NULL, NULL);
+
+    request->outcome = connection->changes > 0 || request->uncertain ? DAL_OK : DAL_MISSING;
+    return status;
+}
+
+static const struct request_kind kind_delete = {
+    .name = "device delete",
+    .side = REQUEST_WRITE,
+    .execute = delete_execute,
+};
+
+int dal_device_delete(uint64_t user, uint64_t device, dal_done_fn callback, void *userdata)
+{
+    struct device_request *change = request_new(&kind_delete, sizeof(*change), 0, userdata);
+
+    if (change == NULL)
+        return -ENOMEM;
+    change->user = user;
+    change->device = device;
+    change->request.done = callback;
+    return dal_submit(&change->request);
+}
+
+/* -- when devices were seen -------------------------------------------------------------------- */
+
+struct seen_request {
+    struct request request;
+    uint64_t seen_ms;
+    uint64_t *devices; /* its own copy */
+    size_t count;
+};
+
+static struct seen_request *seen_of(struct request *request)
+{
+    return CONTAINER_OF(request, struct seen_request, request);
+}
+
+static enum sql_status seen_execute(struct sql_connection *connection, struct request *request)
+{
+    const struct seen_request *seen = seen_of(request);
+    struct sql_value values[2 + SQL_PADDED] = {sql_number(seen->seen_ms),
+                                               sql_number(seen->seen_ms)};
+    enum sql_status status = SQL_OK;
+
+    request->outcome = DAL_OK;
+    for (size_t i = 0; i < seen->count && status == SQL_OK; i += SQL_PADDED) {
+        for (size_t k = 0; k < SQL_PADDED; k++)
+            values[2 + k] = sql_number(seen->devices[i + k < seen->count ? i + k : i]);
+        status = sql_run(connection, SQL_DEVICES_SEEN_PADDED, values, NULL, NULL);
+    }
+    return status;
+}
+
+static void seen_release(struct request *request)
+{
+    free(seen_of(request)->devices);
+}
+
+static const struct request_kind kind_seen = {
+    .name = "devices seen",
+    .side = REQUEST_WRITE,
+    .execute = seen_execute,
+    .release = seen_release,
+};
+
+int dal_devices_seen(const uint64_t *devices, size_t count, uint64_t seen_ms, dal_done_fn callback,
+                     void *userdata)
+{
+    struct seen_request *seen = request_new(&kind_seen, sizeof(*seen), 0, userdata);
+
+    if (seen == NULL)
+        return -ENOMEM;
+    seen->devices = calloc(count + 1, sizeof(*devices));
+    if (seen->devices == NULL) {
+        request_free(&seen->request);
+        return -ENOMEM;
+    }
+    if (count > 0)
+        memcpy(seen->devices, devices, count * sizeof(*devices));
+    seen->count = count;
+    seen->seen_ms = seen_ms;
+    seen->request.done = callback;
+    return dal_submit(&seen->request);
+}
+
 /* -- cursors ----------------------------------------------------------------------------------- */
 
 struct id_set {

@@ -1,5 +1,9 @@
 # dal: the storage unit. Its public header is dal.h alone. May use util and model.
-SQL_FILES = sql/sqlite/0001-initial.sql sql/mysql/0001-initial.sql
+SQL_FILES = \
+	sql/mysql/0001-initial.sql \
+	sql/mysql/0002-bulk.sql \
+	sql/sqlite/0001-initial.sql \
+	sql/sqlite/0002-bulk.sql
 
 noinst_LIBRARIES += src/dal/libdal.a
 src_dal_libdal_a_SOURCES = \

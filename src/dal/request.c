@@ -78,6 +78,7 @@ void user_from_row(const struct sql_value *row, struct user *ret)
     ret->created_ms = row[4].number;
     ret->auth_epoch = (uint32_t)row[5].number;
     ret->disabled = row[6].number != 0;
+    ret->bulk = row[7].number != 0;
 }
 
 void conversation_from_row(const struct sql_value *row, struct conversation_record *ret)
@@ -94,7 +95,7 @@ static int user_row(void *userdata, const struct sql_value *row)
     struct found_user *found = userdata;
 
     user_from_row(row, &found->user);
-    found->password_hash = strndup(row[7].text.data, row[7].text.len);
+    found->password_hash = strndup(row[8].text.data, row[8].text.len);
     if (found->password_hash == NULL)
         return -ENOMEM;
     found->found = true;
@@ -108,6 +109,14 @@ enum sql_status find_user(struct sql_connection *connection, struct bytes userid
 
     *ret = (struct found_user){.found = false};
     return sql_run(connection, SQL_USER_BY_USERID, values, user_row, ret);
+}
+
+enum sql_status find_user_id(struct sql_connection *connection, uint64_t id, struct found_user *ret)
+{
+    struct sql_value values[] = {sql_number(id)};
+
+    *ret = (struct found_user){.found = false};
+    return sql_run(connection, SQL_USER_BY_ID, values, user_row, ret);
 }
 
 static int conversation_row(void *userdata, const struct sql_value *row)

@@ -89,6 +89,9 @@ struct found_user {
 /* Looks a user up by userid; `*ret` is written in any case. */
 enum sql_status find_user(struct sql_connection *connection, struct bytes userid,
                           struct found_user *ret);
+/* The same by id. */
+enum sql_status find_user_id(struct sql_connection *connection, uint64_t id,
+                             struct found_user *ret);
 
 /* Columns in the order of USER_COLUMNS. */
 void user_from_row(const struct sql_value *row, struct user *ret);

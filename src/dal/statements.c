@@ -19,7 +19,8 @@
 #define END_OF(conversation)                                                                       \
     "COALESCE((SELECT MAX(e.seq) FROM messages e WHERE e.conversation = " conversation "), 0)"
 
-#define USER_COLUMNS "u.id, u.inbox, u.userid, u.name, u.created_ms, u.auth_epoch, u.disabled"
+#define USER_COLUMNS                                                                               \
+    "u.id, u.inbox, u.userid, u.name, u.created_ms, u.auth_epoch, u.disabled, u.bulk"
 
 #define MESSAGE_INSERT(rows)                                                                       \
     "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, userid, name, "    \
@@ -61,12 +62,14 @@ static const struct sql_statement statements[SQL_IDS] = {
     [SQL_SCHEMA_RECORD] = {"schema record", "",
                            SAME("INSERT INTO schema_version (version, applied_ms) VALUES (?, ?)")},
 
-    [SQL_USER_BY_USERID] = {"user by userid", "nnttnnnt",
+    [SQL_USER_BY_USERID] = {"user by userid", "nnttnnnnt",
                             SAME("SELECT " USER_COLUMNS
                                  ", u.password_hash FROM users u WHERE u.userid = ?")},
     [SQL_USER_BY_NAME_KEY] = {"user by name key", "n",
                               SAME("SELECT u.id FROM users u WHERE u.name_key = ?")},
-    [SQL_USER_BY_ID] = {"user by id", "n", SAME("SELECT u.id FROM users u WHERE u.id = ?")},
+    [SQL_USER_BY_ID] = {"user by id", "nnttnnnnt",
+                        SAME("SELECT " USER_COLUMNS
+                             ", u.password_hash FROM users u WHERE u.id = ?")},
     [SQL_USER_INSERT] = {"user insert", "",
                          SAME("INSERT INTO users (userid, name, name_key, password_hash, "
                               "created_ms, inbox) VALUES (?, ?, ?, ?, ?, ?)")},
@@ -75,8 +78,11 @@ static const struct sql_statement statements[SQL_IDS] = {
                                 "WHERE userid = ?")},
     [SQL_USER_DISABLE] = {"user disable", "",
                           SAME("UPDATE users SET disabled = ? WHERE userid = ?")},
+    [SQL_USER_BULK] = {"user bulk", "", SAME("UPDATE users SET bulk = ? WHERE userid = ?")},
+    [SQL_USER_REVOKE] = {"user revoke", "",
+                         SAME("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE userid = ?")},
     [SQL_USER_DELETE] = {"user delete", "", SAME("DELETE FROM users WHERE id = ?")},
-    [SQL_USER_LIST] = {"user list", "nnttnnn",
+    [SQL_USER_LIST] = {"user list", "nnttnnnn",
                        SAME("SELECT " USER_COLUMNS
                             " FROM users u WHERE u.userid > ? ORDER BY u.userid LIMIT ?")},
 
@@ -102,7 +108,7 @@ static const struct sql_statement statements[SQL_IDS] = {
                                 "VALUES (?, ?, ?)")},
     [SQL_MEMBER_DELETE] = {"member delete", "",
                            SAME("DELETE FROM members WHERE conversation = ? AND user = ?")},
-    [SQL_MEMBER_LIST] = {"member list", "nnttnnn",
+    [SQL_MEMBER_LIST] = {"member list", "nnttnnnn",
                          SAME("SELECT " USER_COLUMNS
                               " FROM members b JOIN users u ON u.id = b.user "
                               "WHERE b.conversation = ? AND u.userid > ? "
@@ -123,6 +129,11 @@ static const struct sql_statement statements[SQL_IDS] = {
                            SAME("INSERT INTO devices (user, name, seen_ms) VALUES (?, ?, ?)")},
     [SQL_DEVICE_RENAME] = {"device rename", "",
                            SAME("UPDATE devices SET name = ?, seen_ms = ? WHERE id = ?")},
+    [SQL_DEVICE_DELETE] = {"device delete", "",
+                           SAME("DELETE FROM devices WHERE id = ? AND user = ?")},
+    [SQL_DEVICES_SEEN_PADDED] =
+        {"devices seen", "",
+         SAME("UPDATE devices SET seen_ms = ? WHERE seen_ms < ? AND id IN " IDS_16)},
 
     [SQL_CURSORS_OF_USER] = {"cursors of user", "nnn",
                              SAME("SELECT k.device, k.conversation, k.seq FROM devices d "

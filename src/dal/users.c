@@ -13,7 +13,8 @@
 struct user_request {
     struct request request;
     struct bytes userid, name, hash;
-    bool disabled;
+    bool flag; /* what `flag_statement` sets */
+    enum sql_id flag_statement;
     uint64_t created_ms;
     dal_user_fn added;
     struct user user;     /* result */
@@ -227,30 +228,65 @@ int dal_user_set_password(struct bytes userid, const char *password_hash, dal_do
     return dal_submit(&change->request);
 }
 
-static enum sql_status disabled_execute(struct sql_connection *connection, struct request *request)
+static enum sql_status flag_execute(struct sql_connection *connection, struct request *request)
 {
     struct user_request *change = user_of(request);
-    struct sql_value values[] = {sql_number(change->disabled), sql_bytes(change->userid)};
-    enum sql_status status = sql_run(connection, SQL_USER_DISABLE, values, NULL, NULL);
+    struct sql_value values[] = {sql_number(change->flag), sql_bytes(change->userid)};
+    enum sql_status status = sql_run(connection, change->flag_statement, values, NULL, NULL);
 
     request->outcome = connection->changes > 0 ? DAL_OK : DAL_MISSING;
     return status;
 }
 
-static const struct request_kind kind_disabled = {
-    .name = "user disable",
+static const struct request_kind kind_flag = {
+    .name = "user flag",
     .side = REQUEST_WRITE,
-    .execute = disabled_execute,
+    .execute = flag_execute,
 };
 
-int dal_user_set_disabled(struct bytes userid, bool disabled, dal_done_fn callback, void *userdata)
+static int submit_flag(enum sql_id statement, struct bytes userid, bool flag, dal_done_fn callback,
+                       void *userdata)
 {
-    struct user_request *change = change_new(&kind_disabled, userid, 0, callback, userdata);
+    struct user_request *change = change_new(&kind_flag, userid, 0, callback, userdata);
 
     if (change == NULL)
         return -ENOMEM;
-    change->disabled = disabled;
+    change->flag_statement = statement;
+    change->flag = flag;
     return dal_submit(&change->request);
+}
+
+int dal_user_set_disabled(struct bytes userid, bool disabled, dal_done_fn callback, void *userdata)
+{
+    return submit_flag(SQL_USER_DISABLE, userid, disabled, callback, userdata);
+}
+
+int dal_user_set_bulk(struct bytes userid, bool bulk, dal_done_fn callback, void *userdata)
+{
+    return submit_flag(SQL_USER_BULK, userid, bulk, callback, userdata);
+}
+
+/* Where it is done twice because a commit was lost, the sessions end all the same. */
+static enum sql_status revoke_execute(struct sql_connection *connection, struct request *request)
+{
+    struct sql_value values[] = {sql_bytes(user_of(request)->userid)};
+    enum sql_status status = sql_run(connection, SQL_USER_REVOKE, values, NULL, NULL);
+
+    request->outcome = connection->changes > 0 ? DAL_OK : DAL_MISSING;
+    return status;
+}
+
+static const struct request_kind kind_revoke = {
+    .name = "user revoke",
+    .side = REQUEST_WRITE,
+    .execute = revoke_execute,
+};
+
+int dal_user_revoke(struct bytes userid, dal_done_fn callback, void *userdata)
+{
+    struct user_request *change = change_new(&kind_revoke, userid, 0, callback, userdata);
+
+    return change == NULL ? -ENOMEM : dal_submit(&change->request);
 }
 
 /* The user first, for his row refers to the inbox; what refers to either goes with it. */

@@ -10,7 +10,7 @@
 struct device_record {
     uint64_t id;
     char name[DEVICE_NAME_MAX + 1];
-    uint64_t seen_ms; /* when it was last made or moved, since the epoch */
+    uint64_t seen_ms; /* since the epoch: when it was made, moved, or last reported as seen */
 };
 
 /* The last message of a conversation that a device has acknowledged. */

@@ -14,6 +14,7 @@ struct user {
     char userid[NAME_MAX_BYTES + 1];
     char name[NAME_MAX_BYTES + 1]; /* display name */
     uint64_t created_ms;
-    uint32_t auth_epoch; /* goes up with each password change */
+    uint32_t auth_epoch; /* goes up with each password change and revocation */
     bool disabled;
+    bool bulk; /* may send without limits of rate */
 };

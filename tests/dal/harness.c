@@ -64,7 +64,7 @@ static void make_sqlite(void)
     config.sqlite_path = path;
 }
 
-int harness_setup(void **state)
+int harness_make(void **state)
 {
     static bool prepared;
 
@@ -80,6 +80,12 @@ int harness_setup(void **state)
         make_mysql();
     else
         make_sqlite();
+    return 0;
+}
+
+int harness_setup(void **state)
+{
+    harness_make(state);
     harness_open();
     return 0;
 }
@@ -143,6 +149,11 @@ static void control_server(const char *verb)
     snprintf(command, sizeof(command), "'%s' %s '%s' >/dev/null", getenv("MULTICHAT_MYSQL_CONTROL"),
              verb, getenv("MULTICHAT_MYSQL_DIR"));
     assert_int_equal(system(command), 0);
+}
+
+void harness_stop_server(void)
+{
+    control_server("stop");
 }
 
 void harness_kill_server(void)
@@ -308,6 +319,20 @@ enum dal_outcome user_set_disabled(const char *userid, bool disabled)
     return await(dal_user_set_disabled(bytes_of(userid), disabled, on_done, &wait), &wait);
 }
 
+enum dal_outcome user_set_bulk(const char *userid, bool bulk)
+{
+    struct wait wait = {.done = false};
+
+    return await(dal_user_set_bulk(bytes_of(userid), bulk, on_done, &wait), &wait);
+}
+
+enum dal_outcome user_revoke(const char *userid)
+{
+    struct wait wait = {.done = false};
+
+    return await(dal_user_revoke(bytes_of(userid), on_done, &wait), &wait);
+}
+
 enum dal_outcome user_delete(const char *userid)
 {
     struct wait wait = {.done = false};
@@ -376,6 +401,13 @@ enum dal_outcome account_find(const char *userid, struct account *ret)
     return await(dal_account_find(bytes_of(userid), on_account, &wait), &wait);
 }
 
+enum dal_outcome account_find_id(uint64_t user, struct account *ret)
+{
+    struct wait wait = {.result = ret};
+
+    return await(dal_account_find_id(user, on_account, &wait), &wait);
+}
+
 const struct membership *membership_of(const struct account *account, uint64_t conversation)
 {
     for (size_t i = 0; i < account->membership_count; i++) {
@@ -418,6 +450,20 @@ enum dal_outcome device_rename(uint64_t device, const char *name)
     struct wait wait = {.done = false};
 
     return await(dal_device_rename(device, bytes_of(name), on_done, &wait), &wait);
+}
+
+enum dal_outcome device_delete(uint64_t user, uint64_t device)
+{
+    struct wait wait = {.done = false};
+
+    return await(dal_device_delete(user, device, on_done, &wait), &wait);
+}
+
+enum dal_outcome devices_seen(const uint64_t *devices, size_t count, uint64_t seen_ms)
+{
+    struct wait wait = {.done = false};
+
+    return await(dal_devices_seen(devices, count, seen_ms, on_done, &wait), &wait);
 }
 
 enum dal_outcome cursors_store(const struct device_cursor *cursors, size_t count)

@@ -19,8 +19,10 @@
 
 /* -- the database ------------------------------------------------------------------------------ */
 
-/* cmocka's setup and teardown of one test: an empty database, opened. */
+/* cmocka's setup and teardown of one test: an empty database, opened; and one without a schema, not
+ * opened. */
 int harness_setup(void **state);
+int harness_make(void **state);
 int harness_teardown(void **state);
 
 bool harness_is_mysql(void);
@@ -37,7 +39,8 @@ void harness_reopen(void);
 /* A connection of its own to the current database, for looking behind the scenes. */
 struct sql_connection *harness_connect(void);
 
-/* Kills the database server (MySQL only), and starts it again. */
+/* Stops the database server in order, or kills it, and starts it again (MySQL only). */
+void harness_stop_server(void);
 void harness_kill_server(void);
 void harness_start_server(void);
 
@@ -70,6 +73,8 @@ enum dal_outcome user_add(const char *userid, const char *name, struct user *ret
 struct user new_user(const char *userid);
 enum dal_outcome user_set_password(const char *userid, const char *hash);
 enum dal_outcome user_set_disabled(const char *userid, bool disabled);
+enum dal_outcome user_set_bulk(const char *userid, bool bulk);
+enum dal_outcome user_revoke(const char *userid);
 enum dal_outcome user_delete(const char *userid);
 
 /* "alice bob …", the userids of a page. */
@@ -88,6 +93,7 @@ struct account {
     size_t cursor_count;
 };
 enum dal_outcome account_find(const char *userid, struct account *ret);
+enum dal_outcome account_find_id(uint64_t user, struct account *ret);
 
 /* His membership, which must be there. */
 const struct membership *membership_of(const struct account *account, uint64_t conversation);
@@ -98,6 +104,8 @@ uint64_t cursor_of(const struct account *account, uint64_t device, uint64_t conv
 enum dal_outcome device_add(uint64_t user, const char *name, const struct device_cursor *cursors,
                             size_t count, uint64_t *ret);
 enum dal_outcome device_rename(uint64_t device, const char *name);
+enum dal_outcome device_delete(uint64_t user, uint64_t device);
+enum dal_outcome devices_seen(const uint64_t *devices, size_t count, uint64_t seen_ms);
 enum dal_outcome cursors_store(const struct device_cursor *cursors, size_t count);
 
 enum dal_outcome conversation_find(const char *name, struct conversation_record *ret);

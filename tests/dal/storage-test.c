@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness.h"
 
+#include "dal/schema.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +107,58 @@ static void test_user_changes(void **state)
     assert_int_equal(user_set_disabled("nobody", true), DAL_MISSING);
     assert_int_equal(user_delete("nobody"), DAL_MISSING);
     assert_int_equal(account_find("nobody", &account), DAL_MISSING);
+}
+
+static void test_user_bulk(void **state)
+{
+    struct account account;
+
+    assert_false(new_user("alice").bulk);
+    assert_int_equal(user_set_bulk("alice", true), DAL_OK);
+    assert_int_equal(user_set_bulk("alice", true), DAL_OK);
+    assert_int_equal(account_find("alice", &account), DAL_OK);
+    assert_true(account.user.bulk);
+    assert_false(account.user.disabled);
+    assert_int_equal(account.user.auth_epoch, 1);
+    assert_int_equal(user_set_bulk("alice", false), DAL_OK);
+    assert_int_equal(account_find("alice", &account), DAL_OK);
+    assert_false(account.user.bulk);
+    assert_int_equal(user_set_bulk("nobody", true), DAL_MISSING);
+}
+
+static void test_user_revoke(void **state)
+{
+    struct account account;
+
+    new_user("alice");
+    assert_int_equal(user_revoke("alice"), DAL_OK);
+    assert_int_equal(account_find("alice", &account), DAL_OK);
+    assert_int_equal(account.user.auth_epoch, 2);
+    assert_string_equal(account.password_hash, "$hash$of$it");
+    assert_int_equal(user_revoke("alice"), DAL_OK);
+    assert_int_equal(account_find("alice", &account), DAL_OK);
+    assert_int_equal(account.user.auth_epoch, 3);
+    assert_int_equal(user_revoke("nobody"), DAL_MISSING);
+}
+
+static void test_account_by_id(void **state)
+{
+    struct user alice = new_user("alice"), bob = new_user("bob");
+    struct account by_userid, by_id;
+    uint64_t device;
+
+    assert_int_equal(device_add(bob.id, "one", &(struct device_cursor){0, 1, 0}, 1, &device),
+                     DAL_OK);
+    assert_int_equal(account_find("bob", &by_userid), DAL_OK);
+    assert_int_equal(account_find_id(bob.id, &by_id), DAL_OK);
+    assert_memory_equal(&by_id.user, &by_userid.user, sizeof(by_id.user));
+    assert_string_equal(by_id.password_hash, "$hash$of$it");
+    assert_int_equal(by_id.membership_count, 2);
+    assert_int_equal(by_id.device_count, 1);
+    assert_int_equal(by_id.cursor_count, 1);
+    assert_int_equal(user_delete("alice"), DAL_OK);
+    assert_int_equal(account_find_id(alice.id, &by_id), DAL_MISSING);
+    assert_int_equal(account_find_id(0, &by_id), DAL_MISSING);
 }
 
 static void test_user_delete(void **state)
@@ -269,6 +323,58 @@ static void test_devices(void **state)
     assert_int_equal(account.cursor_count, 2);
 }
 
+static void test_device_delete(void **state)
+{
+    struct user alice = new_user("alice"), bob = new_user("bob");
+    struct device_cursor cursor = {0, 1, 0};
+    struct account account;
+    uint64_t one, two, again;
+
+    assert_int_equal(device_add(alice.id, "one", &cursor, 1, &one), DAL_OK);
+    assert_int_equal(device_add(alice.id, "two", &cursor, 1, &two), DAL_OK);
+    assert_int_equal(device_delete(bob.id, two), DAL_MISSING);
+    assert_int_equal(device_delete(alice.id, two), DAL_OK);
+    assert_int_equal(device_delete(alice.id, two), DAL_MISSING);
+    cursor.device = two;
+    assert_int_equal(cursors_store(&cursor, 1), DAL_OK);
+    assert_int_equal(account_find("alice", &account), DAL_OK);
+    assert_int_equal(account.device_count, 1);
+    assert_int_equal(account.devices[0].id, one);
+    assert_int_equal(account.cursor_count, 1);
+    /* Another one of that name is another device. */
+    assert_int_equal(device_add(alice.id, "two", NULL, 0, &again), DAL_OK);
+    assert_true(again > two);
+    assert_sound();
+}
+
+static void test_devices_seen(void **state)
+{
+    struct user alice = new_user("alice");
+    uint64_t devices[21], before, later;
+    struct account account;
+    char name[16];
+
+    for (unsigned i = 0; i < 16; i++) {
+        snprintf(name, sizeof(name), "%u", i);
+        assert_int_equal(device_add(alice.id, name, NULL, 0, &devices[i]), DAL_OK);
+    }
+    assert_int_equal(account_find("alice", &account), DAL_OK);
+    before = account.devices[15].seen_ms;
+    later = before + 60000;
+    /* The last of them is left alone, and some are gone. */
+    devices[15] = 77777;
+    for (unsigned i = 16; i < 21; i++)
+        devices[i] = 88888 + i;
+    assert_int_equal(devices_seen(devices, 21, later), DAL_OK);
+    assert_int_equal(devices_seen(&devices[20], 1, later), DAL_OK);
+    assert_int_equal(devices_seen(devices, 3, before), DAL_OK);
+    assert_int_equal(devices_seen(NULL, 0, before), DAL_OK);
+    assert_int_equal(account_find("alice", &account), DAL_OK);
+    for (unsigned i = 0; i < 15; i++)
+        assert_int_equal(account.devices[i].seen_ms, later);
+    assert_int_equal(account.devices[15].seen_ms, before);
+}
+
 static void test_cursors_move_forward_only(void **state)
 {
     struct user alice = new_user("alice");
@@ -431,6 +537,84 @@ static void test_no_migration_unless_wanted(void **state)
     assert_int_equal(status.schema_version, 0);
 }
 
+/* A database as schema 1 left it, with something in every table. */
+static void make_schema_1(void)
+{
+    static const char *const rows[] = {
+        "INSERT INTO schema_version (version, applied_ms) VALUES (1, 17)",
+        "INSERT INTO conversations (id, kind, name) VALUES (7, 1, '#room'), (8, 2, 'alice')",
+        "INSERT INTO users (id, userid, name, name_key, password_hash, auth_epoch, created_ms, "
+        "disabled, inbox) VALUES (5, 'alice', 'Alice A', 'alice a', 'secret', 3, 1234, 1, 8)",
+        "INSERT INTO members (conversation, user, since) VALUES (1, 5, 0), (7, 5, 1), (8, 5, 0)",
+        "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, userid, name, "
+        "ckey, text) VALUES (7, 1, 11, 5, 0, 0, 'alice', 'Alice A', 'k1', 'one'), "
+        "(7, 2, 12, 5, 0, 0, 'alice', 'Alice A', 'k2', 'two')",
+        "INSERT INTO devices (id, user, name, seen_ms) VALUES (9, 5, '1/127.0.0.1:1234', 99)",
+        "INSERT INTO cursors (device, conversation, seq) VALUES (9, 7, 2)",
+    };
+    const struct migration *first = harness_is_mysql() ? migrations_mysql : migrations_sqlite;
+
+    assert_int_equal(first->version, 1);
+    for (const char *const *text = first->statements; *text != NULL; text++)
+        harness_script(*text, false);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        harness_script(rows[i], false);
+}
+
+static void assert_schema_1_content(void)
+{
+    struct account account;
+    struct page page;
+
+    assert_int_equal(account_find("alice", &account), DAL_OK);
+    assert_int_equal(account.user.id, 5);
+    assert_int_equal(account.user.inbox, 8);
+    assert_string_equal(account.user.name, "Alice A");
+    assert_string_equal(account.password_hash, "secret");
+    assert_int_equal(account.user.auth_epoch, 3);
+    assert_int_equal(account.user.created_ms, 1234);
+    assert_true(account.user.disabled);
+    assert_false(account.user.bulk);
+    assert_int_equal(account.membership_count, 3);
+    assert_int_equal(membership_of(&account, 7)->since, 1);
+    assert_int_equal(account.device_count, 1);
+    assert_string_equal(account.devices[0].name, "1/127.0.0.1:1234");
+    assert_int_equal(account.devices[0].seen_ms, 99);
+    assert_int_equal(cursor_of(&account, 9, 7), 2);
+    assert_int_equal(messages_read(7, 0, 10, 1000, &page), DAL_OK);
+    assert_int_equal(page.count, 2);
+    assert_true(bytes_is(page.messages[1]->text, "two"));
+    page_deinit(&page);
+}
+
+static void test_migration_from_schema_1(void **state)
+{
+    struct dal_status status;
+
+    make_schema_1();
+    harness_config()->migrate = false;
+    harness_open();
+    assert_int_equal(ping(), DAL_UNAVAILABLE);
+    dal_status(&status);
+    assert_int_equal(status.schema_version, 1);
+    assert_non_null(strstr(status.trouble, "multichatctl db migrate"));
+    harness_close();
+    harness_config()->migrate = true;
+    harness_open();
+    assert_int_equal(ping(), DAL_OK);
+    dal_status(&status);
+    assert_int_equal(status.schema_before, 1);
+    assert_int_equal(status.schema_version, status.schema_known);
+    assert_schema_1_content();
+
+    /* What is known of old keys and ids goes on being known. */
+    assert_int_equal(send_one(7, 5, "k2", "again"), 2);
+    assert_int_equal(send_one(7, 5, "k3", "three"), 3);
+    assert_int_equal(user_set_bulk("alice", true), DAL_OK);
+    assert_true(new_user("bob").id > 5);
+    assert_sound();
+}
+
 /* A migration that a crash cut short is done again. In SQLite it is one transaction, so there the
  * case does not exist. */
 static void test_migration_can_be_repeated(void **state)
@@ -447,6 +631,7 @@ static void test_migration_can_be_repeated(void **state)
     harness_script("DROP TABLE schema_version", false);
     harness_open();
     assert_int_equal(ping(), DAL_OK);
+    assert_int_equal(user_set_bulk("alice", true), DAL_MISSING);
     dal_status(&status);
     assert_int_equal(status.schema_before, 0);
     assert_int_equal(status.schema_version, status.schema_known);
@@ -518,12 +703,17 @@ int main(void)
         CASE(test_user_conflicts),
         CASE(test_user_too_long_is_refused),
         CASE(test_user_changes),
+        CASE(test_user_bulk),
+        CASE(test_user_revoke),
+        CASE(test_account_by_id),
         CASE(test_user_delete),
         CASE(test_user_list),
         CASE(test_rooms),
         CASE(test_only_rooms_are_changed_as_rooms),
         CASE(test_member_since),
         CASE(test_devices),
+        CASE(test_device_delete),
+        CASE(test_devices_seen),
         CASE(test_cursors_move_forward_only),
         CASE(test_cursors_of_the_gone),
         CASE(test_ping_and_status),
@@ -531,6 +721,8 @@ int main(void)
         CASE(test_provision_refuses),
         CASE(test_newer_schema_is_refused),
         CASE(test_no_migration_unless_wanted),
+        cmocka_unit_test_setup_teardown(test_migration_from_schema_1, harness_make,
+                                        harness_teardown),
         CASE(test_migration_can_be_repeated),
         CASE(test_check_finds),
         CASE(test_file_is_private),

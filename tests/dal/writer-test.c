@@ -352,10 +352,10 @@ static void test_one_duplicate_among_writes(void **state)
     enum dal_outcome outcome = DAL_UNCERTAIN;
 
     fake_answer("conversation by name", SQL_OK, "7 1 #room 4");
-    fake_answer("user by userid", SQL_OK, "5 6 alice Alice 0 1 0 hash");
+    fake_answer("user by userid", SQL_OK, "5 6 alice Alice 0 1 0 0 hash");
     fake_answer("member insert", SQL_DUPLICATE, "");
     fake_answer("conversation by name", SQL_OK, "7 1 #room 4");
-    fake_answer("user by userid", SQL_OK, "5 6 alice Alice 0 1 0 hash");
+    fake_answer("user by userid", SQL_OK, "5 6 alice Alice 0 1 0 0 hash");
     fake_answer("member find", SQL_OK, "");
     fake_answer("member find", SQL_OK, "4");
     assert_int_equal(dal_member_add(bytes_of("#room"), bytes_of("alice"), done, &outcome), 0);
