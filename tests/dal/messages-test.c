@@ -174,6 +174,50 @@ static void test_same_key_in_one_batch(void **state)
         sending_deinit(&sendings[i]);
 }
 
+/* Conversations have writers of their own: whichever is first, there is one row. */
+static void test_same_key_to_several_at_once(void **state)
+{
+    enum { ROOMS = 6, ROUNDS = 20 };
+    uint64_t rooms[ROOMS];
+    struct sending sendings[ROOMS];
+    struct conversation_record record;
+    uint64_t stored = 0;
+    char name[16];
+
+    for (unsigned i = 0; i < ROOMS; i++) {
+        snprintf(name, sizeof(name), "#room%u", i);
+        rooms[i] = new_room(name);
+    }
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        const struct message *first = NULL;
+        snprintf(name, sizeof(name), "key%u", round);
+        for (unsigned i = 0; i < ROOMS; i++)
+            send_start(&sendings[i], rooms[i], 1, name, bytes_of("text"));
+        wait_idle();
+        for (unsigned i = 0; i < ROOMS; i++) {
+            assert_int_equal(sendings[i].outcome, DAL_OK);
+            assert_true(sendings[i].again || first == NULL);
+            if (!sendings[i].again)
+                first = sendings[i].message;
+        }
+        assert_non_null(first);
+        for (unsigned i = 0; i < ROOMS; i++) {
+            assert_int_equal(sendings[i].message->conversation, first->conversation);
+            assert_int_equal(sendings[i].message->seq, first->seq);
+            assert_int_equal(sendings[i].message->time_ms, first->time_ms);
+        }
+        for (unsigned i = 0; i < ROOMS; i++)
+            sending_deinit(&sendings[i]);
+    }
+    for (unsigned i = 0; i < ROOMS; i++) {
+        snprintf(name, sizeof(name), "#room%u", i);
+        assert_int_equal(conversation_find(name, &record), DAL_OK);
+        stored += record.end;
+    }
+    assert_int_equal(stored, ROUNDS);
+    assert_sound();
+}
+
 static void test_same_key_later(void **state)
 {
     uint64_t room = new_room("#room"), other = new_room("#other"), time_ms;
@@ -470,6 +514,7 @@ int main(void)
         CASE(test_one_turn_is_one_commit),
         CASE(test_numbers_go_on_after_reopening),
         CASE(test_same_key_in_one_batch),
+        CASE(test_same_key_to_several_at_once),
         CASE(test_same_key_later),
         CASE(test_keys_are_bytes),
         CASE(test_bad_neighbours),

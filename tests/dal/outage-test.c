@@ -348,6 +348,43 @@ static void test_close_while_hanging(void **state)
     assert_int_equal(send_one(room, 1, "1", "text"), 1);
 }
 
+/* -- ids ----------------------------------------------------------------------------------------
+ */
+
+static void restart_server(void (*end)(void))
+{
+    harness_close();
+    if (harness_is_mysql()) {
+        end();
+        harness_start_server();
+    }
+    harness_open();
+}
+
+/* Clients and signatures refer to ids, so one that was deleted does not come again, however the
+ * database was stopped in between. */
+static void test_ids_are_never_given_again(void **state)
+{
+    static void (*const ends[])(void) = {harness_kill_server, harness_stop_server};
+    struct user before = new_user("alice"), after;
+    uint64_t room = new_room("#room"), room_after, device, device_after;
+
+    assert_int_equal(device_add(before.id, "one", NULL, 0, &device), DAL_OK);
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        assert_int_equal(room_delete("#room"), DAL_OK);
+        assert_int_equal(user_delete("alice"), DAL_OK);
+        restart_server(ends[i]);
+        room_after = new_room("#room");
+        after = new_user("alice");
+        assert_int_equal(device_add(after.id, "one", NULL, 0, &device_after), DAL_OK);
+        assert_true(after.id > before.id && device_after > device);
+        assert_true(room_after > room && room_after > before.inbox && after.inbox > room_after);
+        before = after;
+        room = room_after;
+        device = device_after;
+    }
+}
+
 /* -- a file that cannot be opened yet ---------------------------------------------------------- */
 
 static void test_folder_comes_later(void **state)
@@ -390,6 +427,7 @@ int main(void)
         CASE(test_server_killed_while_writing),
         CASE(test_close_while_away),
         CASE(test_close_while_hanging),
+        CASE(test_ids_are_never_given_again),
         CASE(test_folder_comes_later),
     };
 
