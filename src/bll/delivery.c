@@ -1,30 +1,17 @@
-/* Delivery: which message a device gets next, and the pushes that carry it there.
+/* Delivery: the states of a device, and which message it gets next.
  *
- * A device that is present and behind becomes ready; the end of a turn starts as many pushes as the
- * outlet takes. Version 1 carries one message, or one part of a long one, per connection, and a
- * device has one under way at a time, so order needs no further care. What the tails in memory do
- * not hold any more is read from storage a page at a time.
- *
- * A delivery is spent only when the outlet says so. After any other end the device rests until a
- * poll that comes no sooner than bll_config.retry_us, or later if it fails again and again.
+ * A device that is present and behind becomes ready; the end of a turn starts as many deliveries as
+ * the outlet takes. What the tails in memory do not hold any more is read from storage a page at a
+ * time. How a message is carried there is another file's business.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/internal.h"
-#include "proto/v1.h"
 #include "util/clock.h"
 #include "util/log.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-
-/* Ports a push is never made to lie below this one. */
-#define FIRST_UNPRIVILEGED_PORT 1024
-
-/* A push that times out holds a place for seconds. Each one in a row doubles the time to the next,
- * so that hosts behind a filter do not take the places of those that can be reached; a refusal
- * costs nothing and does not. */
-#define RETRY_DOUBLINGS_MAX 3
 
 /* Ready devices looked at in one turn whose host has its share of pushes already. */
 #define PASSED_OVER_MAX 64
@@ -138,7 +125,7 @@ static struct message *choose(struct device *device, int *ret_missing)
     return *ret_missing >= 0 ? NULL : oldest;
 }
 
-static void rest(struct bll *bll, struct device *device)
+void delivery_rest(struct bll *bll, struct device *device)
 {
     unsigned doublings = device->failures > 0 ? device->failures - 1u : 0;
 
@@ -147,7 +134,7 @@ static void rest(struct bll *bll, struct device *device)
     device_move(bll, device, DEVICE_RESTING);
 }
 
-static void acknowledge(struct bll *bll, struct device *device, struct message *message)
+void delivery_acknowledge(struct bll *bll, struct device *device, struct message *message)
 {
     int index = account_subscription(device->account, message->conversation);
 
@@ -189,7 +176,7 @@ static void page_read(void *userdata, enum dal_outcome outcome, struct message *
             log_limited(&limit, LOG_WARNING, "gaps in conversations",
                         "conversation %llu ends earlier in storage than it did before",
                         (unsigned long long)reading->conversation);
-        rest(bll, device);
+        delivery_rest(bll, device);
     }
     free(reading);
     if (device->gone)
@@ -215,100 +202,10 @@ static void read_page(struct bll *bll, struct device *device, unsigned index)
         }
     }
     free(reading);
-    rest(bll, device);
+    delivery_rest(bll, device);
 }
 
-/* -- pushing ---------------------------------------------------------------------------------- */
-
-static bool may_connect(uint16_t port)
-{
-    return port >= FIRST_UNPRIVILEGED_PORT;
-}
-
-/* The port the device listens on, as far as is known; 0 if there is none to connect to. */
-static uint16_t device_port(const struct bll *bll, struct device *device)
-{
-    uint16_t stands = device->endpoint.port, swapped = v1_swap_port(stands);
-
-    switch (bll->config.v1_port_order) {
-    case PORT_ORDER_HOST:
-        device->swapped = false;
-        break;
-    case PORT_ORDER_NETWORK:
-        device->swapped = true;
-        break;
-    case PORT_ORDER_AUTO:
-        if (!may_connect(device->swapped ? swapped : stands))
-            device->swapped = !device->swapped;
-        break;
-    }
-    stands = device->swapped ? swapped : stands;
-    return may_connect(stands) ? stands : 0;
-}
-
-/* True if the other order of the port's bytes is still worth a try for this push. */
-static bool turn_order(const struct bll *bll, struct device *device)
-{
-    uint16_t port = device->endpoint.port;
-    uint16_t other = device->swapped ? port : v1_swap_port(port);
-    uint16_t this_one = device->swapped ? v1_swap_port(port) : port;
-
-    if (bll->config.v1_port_order != PORT_ORDER_AUTO || device->order_known || other == this_one ||
-        !may_connect(other))
-        return false;
-    device->swapped = !device->swapped;
-    if (device->other_tried)
-        return false; /* and it stands as it did before both were tried */
-    device->other_tried = true;
-    return true;
-}
-
-/* Pushes the part of device->current that begins at device->offset. 0 or what the outlet says. */
-static int push_part(struct bll *bll, struct device *device)
-{
-    const struct message *message = device->current;
-    struct v1_push push = {
-        .time_s = message->time_ms / 1000,
-        .name = message->name,
-        .userid = message->userid,
-        .text = message->text,
-    };
-    char payload[V1_PUSH_MAX];
-    struct addr to = device->endpoint;
-    long len;
-
-    to.port = device_port(bll, device);
-    if (to.port == 0)
-        return -EACCES;
-    len = v1_build_push(&push, device->offset, payload, sizeof(payload), &device->next_offset);
-    if (len < 0)
-        return (int)len;
-    return bll->outlet.push(bll->outlet.userdata, &to,
-                            (struct bytes){.data = payload, .len = (size_t)len}, device);
-}
-
-enum started {
-    STARTED,
-    PASSED_OVER, /* its host has its share */
-    NO_MORE,     /* nobody can be pushed to now */
-};
-
-static enum started push_current(struct bll *bll, struct device *device)
-{
-    int r = push_part(bll, device);
-
-    if (r == 0) {
-        account_pin(device->account);
-        device_move(bll, device, DEVICE_PUSHING);
-        return STARTED;
-    }
-    if (r == -EAGAIN)
-        return NO_MORE;
-    if (r == -EBUSY)
-        return PASSED_OVER;
-    rest(bll, device);
-    return STARTED;
-}
+/* -- starting --------------------------------------------------------------------------------- */
 
 /* True for what the device itself said to many; what somebody writes to himself he wants to get. */
 static bool is_own(const struct device *device, const struct message *message)
@@ -318,7 +215,7 @@ static bool is_own(const struct device *device, const struct message *message)
 }
 
 /* A ready device gets its next push, or its next page, or turns out to have nothing. */
-static enum started start(struct bll *bll, struct device *device)
+static enum delivery_start start(struct bll *bll, struct device *device)
 {
     int missing;
 
@@ -326,20 +223,20 @@ static enum started start(struct bll *bll, struct device *device)
         struct message *message = choose(device, &missing);
         if (missing >= 0) {
             read_page(bll, device, (unsigned)missing);
-            return STARTED;
+            return DELIVERY_STARTED;
         }
         if (!message) {
             device_move(bll, device, DEVICE_QUIET);
-            return STARTED;
+            return DELIVERY_STARTED;
         }
         if (is_own(device, message)) {
-            acknowledge(bll, device, message);
+            delivery_acknowledge(bll, device, message);
             continue;
         }
         device->current = message_ref(message);
         device->offset = 0;
     }
-    return push_current(bll, device);
+    return push1_start(bll, device);
 }
 
 /* While it stops, a message of which a part has arrived is still finished. */
@@ -357,75 +254,15 @@ void delivery_run(struct bll *bll)
         if (!may_start(bll, device))
             continue;
         switch (start(bll, device)) {
-        case STARTED:
+        case DELIVERY_STARTED:
             break;
-        case PASSED_OVER:
+        case DELIVERY_PASSED_OVER:
             list_move(&bll->ready, link);
             if (++passed_over == PASSED_OVER_MAX)
                 return;
             break;
-        case NO_MORE:
+        case DELIVERY_NO_MORE:
             return;
         }
     }
-}
-
-/* What was being pushed has arrived: the part, and with the last one the message. */
-static void delivered(struct bll *bll, struct device *device)
-{
-    struct message *message = device->current;
-
-    device->order_known = true;
-    device->refused = false;
-    device->failures = 0;
-    device->offset = device->next_offset;
-    if (device->offset < message->text.len)
-        return;
-    device->offset = 0;
-    metrics_add(bll->metrics, METRIC_MESSAGES_DELIVERED, 1);
-    acknowledge(bll, device, message);
-    message_unref(message);
-    device->current = NULL;
-}
-
-static void after_push(struct bll *bll, struct device *device, enum bll_push result)
-{
-    switch (result) {
-    case BLL_PUSH_DELIVERED:
-        delivered(bll, device);
-        if (device->current) {
-            /* The next part at once: whoever stops in between would repeat this one. */
-            device_move(bll, device, DEVICE_READY);
-            (void)push_current(bll, device);
-            return;
-        }
-        device_move(bll, device, DEVICE_QUIET);
-        delivery_consider(bll, device);
-        return;
-    case BLL_PUSH_REFUSED:
-        if (turn_order(bll, device)) {
-            device_move(bll, device, DEVICE_READY);
-            return;
-        }
-        device->refused = true;
-        break;
-    case BLL_PUSH_FAILED:
-        if (device->failures <= RETRY_DOUBLINGS_MAX)
-            device->failures++;
-        break;
-    }
-    rest(bll, device);
-}
-
-void bll_pushed(struct bll *bll, void *token, enum bll_push result)
-{
-    struct device *device = token;
-    struct account *account = device->account;
-
-    after_push(bll, device, result);
-    if (device->gone && device->state != DEVICE_PUSHING)
-        device_free(bll, device);
-    if (!list_empty(&bll->ready))
-        bll->outlet.wake(bll->outlet.userdata);
-    account_unpin(bll, account);
 }

@@ -223,22 +223,38 @@ void tail_shrink(struct bll *bll, size_t limit);
 /* Lets go what has been kept for longer than a device counts as present. */
 void tail_expire(struct bll *bll, uint64_t now);
 
+/* -- device.c --------------------------------------------------------------------------------- */
+
+/* A device as storage knows it. 0, -ENOMEM, or -EINVAL if the record is no version 1 device's. */
+MUST_USE int device_restore(struct bll *bll, struct account *account,
+                            const struct device_record *record, const struct dal_account *stored);
+/* One more device of the account, which storage gives an id. NULL: not now. It begins no earlier
+ * than `beside`; without it, where its memberships began. */
+struct device *device_make(struct bll *bll, struct account *account, const struct addr *endpoint,
+                           const struct device *beside);
+/* The same for a device that has cursors already. */
+void device_begin_beside(struct bll *bll, struct device *device, const struct device *beside);
+/* The furthest of the devices for which `wanted` holds, or NULL. */
+struct device *device_furthest(const struct account *account,
+                               bool (*wanted)(const struct device *));
+/* What storage knows the version 1 device of that endpoint by; returns its length. */
+size_t device_endpoint_name(const struct addr *endpoint, char name[DEVICE_NAME_MAX + 1]);
+/* Frees it; it must not be pushing, reading or being made. */
+void device_free(struct bll *bll, struct device *device);
+
 /* -- presence.c ------------------------------------------------------------------------------- */
 
 /* A poll of a user who has signed on. */
 void presence_poll(struct bll *bll, struct account *account, const struct addr *from,
                    uint16_t port);
-/* A device as storage knows it. 0, -ENOMEM, or -EINVAL if the record is no version 1 device's. */
-MUST_USE int device_restore(struct bll *bll, struct account *account,
-                            const struct device_record *record, const struct dal_account *stored);
+/* Counts as present no more. */
+void presence_leave(struct bll *bll, struct device *device);
 /* The device a message from `from` was sent with: the account's only one at that address, or NULL
  * where that cannot be told. */
 const struct device *presence_origin(const struct account *account, const struct addr *from);
 /* None of its devices is present any more, until it polls again. */
 void presence_end(struct bll *bll, struct account *account);
 void presence_sweep(struct bll *bll, uint64_t now);
-/* Frees it; it must not be pushing, reading or being made. */
-void device_free(struct bll *bll, struct device *device);
 
 /* -- delivery.c ------------------------------------------------------------------------------- */
 
@@ -252,6 +268,21 @@ void delivery_run(struct bll *bll);
 void delivery_settle(struct device *device);
 /* Forgets the page and the message being pushed. */
 void delivery_reset(struct device *device);
+/* A try has failed: nothing more before a poll that comes late enough. */
+void delivery_rest(struct bll *bll, struct device *device);
+/* `message` has arrived. */
+void delivery_acknowledge(struct bll *bll, struct device *device, struct message *message);
+
+enum delivery_start {
+    DELIVERY_STARTED,
+    DELIVERY_PASSED_OVER, /* its host has its share */
+    DELIVERY_NO_MORE,     /* nobody can be connected to now */
+};
+
+/* -- push1.c ---------------------------------------------------------------------------------- */
+
+/* Starts the push of what is the ready device's current message. */
+enum delivery_start push1_start(struct bll *bll, struct device *device);
 
 /* -- cursors.c -------------------------------------------------------------------------------- */
 

@@ -7,9 +7,11 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/conversation.c \
 	src/bll/cursors.c \
 	src/bll/delivery.c \
+	src/bll/device.c \
 	src/bll/dispatch.c \
 	src/bll/internal.h \
 	src/bll/presence.c \
+	src/bll/push1.c \
 	src/bll/signon.c \
 	src/bll/write.c
 src_bll_libbll_a_CFLAGS = $(AM_CFLAGS) $(SODIUM_CFLAGS)
