@@ -6,6 +6,7 @@ src_client_libclient_a_SOURCES = \
 	src/client/courier.c src/client/courier.h \
 	src/client/crew.c src/client/crew.h \
 	src/client/echo.c src/client/echo.h \
+	src/client/folder.c src/client/folder.h \
 	src/client/input.c src/client/input.h \
 	src/client/input-lines.c src/client/input-lines.h \
 	src/client/letter.c src/client/letter.h \

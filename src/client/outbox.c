@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/outbox.h"
 
+#include "client/folder.h"
 #include "client/settings.h"
 #include "util/clock.h"
 
@@ -12,12 +13,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_NAME   "lock"
 #define NEW_NAME    "new"
 #define SPOOL_TRIES 16
 #define FILE_MAX    (CLIENT_TEXT_MAX + V1_RECIPIENT_MAX + 1)
@@ -33,12 +32,6 @@ struct outbox {
     struct list entries;        /* struct outbox_entry, by name */
     char name[OUTBOX_NAME_MAX]; /* of the spool */
 };
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
 
 static void close_dir(DIR **dir)
 {
@@ -66,58 +59,16 @@ static int make_name(uint64_t time_us, char ret[OUTBOX_NAME_MAX])
     return 0;
 }
 
-/* Opens a folder, making it and its parents as far as they are missing. */
-static int open_folder(const char *path)
-{
-    char *copy = strdup(path);
-    int fd;
-
-    if (!copy)
-        return -ENOMEM;
-    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(copy, 0700); /* what is wrong shows when it is opened */
-        *slash = '/';
-    }
-    free(copy);
-    (void)mkdir(path, 0700);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
-/* The lock of the spool `spool`, taken: a descriptor; -EAGAIN when it is held or being removed;
- * -errno. */
-static int take_lock(int spool, int flags)
-{
-    CLEANUP(close_fd) int fd = openat(spool, LOCK_NAME, O_RDWR | O_CLOEXEC | flags, 0600);
-    struct stat st;
-    int taken;
-
-    if (fd < 0)
-        return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (st.st_nlink == 0) /* its spool was removed between our open and our lock */
-        return -EAGAIN;
-    taken = fd;
-    fd = -1;
-    return taken;
-}
-
 /* One try at a spool of our own: -EAGAIN or -ENOENT when somebody took it for one left behind
  * before we held its lock. */
 static int try_spool(struct outbox *outbox, unsigned attempt)
 {
     snprintf(outbox->name, sizeof(outbox->name), "%020" PRIu64 "-%d-%u", clock_real_us(),
              (int)getpid(), attempt);
-    if (mkdirat(outbox->folder, outbox->name, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    outbox->spool = openat(outbox->folder, outbox->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    outbox->spool = folder_make_at(outbox->folder, outbox->name);
     if (outbox->spool < 0)
-        return -errno;
-    outbox->lock = take_lock(outbox->spool, O_CREAT);
+        return outbox->spool;
+    outbox->lock = folder_lock(outbox->spool, O_CREAT);
     if (outbox->lock < 0)
         return outbox->lock;
     return fsync(outbox->folder) < 0 ? -errno : 0;
@@ -128,7 +79,7 @@ static int make_spool(struct outbox *outbox)
     int r = -EAGAIN;
 
     for (unsigned attempt = 0; attempt < SPOOL_TRIES && (r == -EAGAIN || r == -ENOENT); attempt++) {
-        close_fd(&outbox->spool);
+        folder_close_fd(&outbox->spool);
         outbox->spool = -1;
         r = try_spool(outbox, attempt);
     }
@@ -236,14 +187,14 @@ static long adopt_entries(struct outbox *outbox, int spool)
 /* Takes over one spool, if nobody lives in it, and removes it. */
 static long adopt_spool(struct outbox *outbox, const char *name)
 {
-    CLEANUP(close_fd)
+    CLEANUP(folder_close_fd)
     int spool = openat(outbox->folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    CLEANUP(close_fd) int lock = -1;
+    CLEANUP(folder_close_fd) int lock = -1;
     long adopted;
 
     if (spool < 0)
         return 0;
-    lock = take_lock(spool, 0);
+    lock = folder_lock(spool, 0);
     if (lock == -ENOENT) { /* died before it had one, and so before it had entries */
         (void)unlinkat(outbox->folder, name, AT_REMOVEDIR);
         return 0;
@@ -254,7 +205,7 @@ static long adopt_spool(struct outbox *outbox, const char *name)
     if (adopted < 0)
         return adopted;
     (void)unlinkat(spool, NEW_NAME, 0);
-    (void)unlinkat(spool, LOCK_NAME, 0);
+    (void)unlinkat(spool, FOLDER_LOCK, 0);
     (void)unlinkat(outbox->folder, name, AT_REMOVEDIR); /* kept if it holds what is not ours */
     return adopted;
 }
@@ -289,7 +240,7 @@ int outbox_open(const char *folder, uint64_t messages, uint64_t bytes, struct ou
     *outbox = (struct outbox){
         .folder = -1, .spool = -1, .lock = -1, .messages_max = messages, .bytes_max = bytes};
     list_init(&outbox->entries);
-    r = outbox->folder = open_folder(folder);
+    r = outbox->folder = folder_make(folder);
     if (r >= 0)
         r = make_spool(outbox);
     if (r >= 0) {
@@ -310,45 +261,31 @@ void outbox_close(struct outbox *outbox)
         return;
     if (outbox->lock >= 0 && outbox->count == 0) {
         (void)unlinkat(outbox->spool, NEW_NAME, 0);
-        (void)unlinkat(outbox->spool, LOCK_NAME, 0);
+        (void)unlinkat(outbox->spool, FOLDER_LOCK, 0);
         (void)unlinkat(outbox->folder, outbox->name, AT_REMOVEDIR);
     }
     while (!list_empty(&outbox->entries))
         forget(outbox, LIST_FIRST(&outbox->entries, struct outbox_entry, link));
-    close_fd(&outbox->lock);
-    close_fd(&outbox->spool);
-    close_fd(&outbox->folder);
+    folder_close_fd(&outbox->lock);
+    folder_close_fd(&outbox->spool);
+    folder_close_fd(&outbox->folder);
     free(outbox);
-}
-
-static int write_all(int fd, struct bytes bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.data, bytes.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        bytes.data += n;
-        bytes.len -= (size_t)n;
-    }
-    return 0;
 }
 
 /* Writes `new` and syncs it. */
 static int write_new(const struct outbox *outbox, struct bytes recipient, struct bytes text)
 {
-    CLEANUP(close_fd)
+    CLEANUP(folder_close_fd)
     int fd = openat(outbox->spool, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int r;
 
     if (fd < 0)
         return -errno;
-    r = write_all(fd, recipient);
+    r = folder_write(fd, recipient);
     if (r == 0)
-        r = write_all(fd, bytes_of("\n"));
+        r = folder_write(fd, bytes_of("\n"));
     if (r == 0)
-        r = write_all(fd, text);
+        r = folder_write(fd, text);
     if (r == 0 && fsync(fd) < 0)
         r = -errno;
     return r;
@@ -436,7 +373,7 @@ static int read_all(int fd, char *data, size_t size)
 int outbox_load(const struct outbox *outbox, const struct outbox_entry *entry,
                 struct outbox_letter *ret)
 {
-    CLEANUP(close_fd)
+    CLEANUP(folder_close_fd)
     int fd = openat(outbox->spool, entry->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     char *content, *newline;
     int r;
