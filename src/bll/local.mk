@@ -13,6 +13,7 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/presence.c \
 	src/bll/push1.c \
 	src/bll/signon.c \
+	src/bll/window.c src/bll/window.h \
 	src/bll/write.c
 src_bll_libbll_a_CFLAGS = $(AM_CFLAGS) $(SODIUM_CFLAGS)
 BLL_LIBS = src/bll/libbll.a $(DAL_LIBS) $(AUTH_LIBS) $(PROTO_LIBS)

@@ -1,7 +1,8 @@
 # bll over a real store, with an outlet that writes down what comes out.
 if HAVE_CMOCKA
 if HAVE_SQLITE
-bll_tests = tests/bll/backlog-test tests/bll/delivery-test tests/bll/signon-test
+bll_tests = tests/bll/backlog-test tests/bll/delivery-test tests/bll/signon-test \
+	tests/bll/window-test
 check_PROGRAMS += $(bll_tests)
 TESTS += $(bll_tests)
 
@@ -15,5 +16,8 @@ tests_bll_delivery_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_signon_test_SOURCES = tests/bll/signon-test.c $(bll_fixture)
 tests_bll_signon_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_signon_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_window_test_SOURCES = tests/bll/window-test.c
+tests_bll_window_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_window_test_LDADD = src/bll/libbll.a $(CMOCKA_LIBS)
 endif
 endif
