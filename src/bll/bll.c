@@ -141,6 +141,7 @@ void bll_free(struct bll *bll)
     accounts_free(bll);
     peercount_free(bll->signons);
     peercount_free(bll->polls);
+    free(bll->storing);
     free(bll->networks);
     free(bll);
 }
@@ -172,7 +173,7 @@ bool bll_flush_cursors(struct bll *bll)
 {
     cursors_save(bll);
     /* One that moves while it is being stored has to be stored again afterwards. */
-    return list_empty(&bll->dirty) && !bll->storing_cursors;
+    return list_empty(&bll->dirty) && !bll->storing;
 }
 
 void bll_status(const struct bll *bll, struct bll_status *ret)

@@ -27,35 +27,48 @@ static bool device_dirty(const struct device *device)
     return false;
 }
 
+static void note_stored(struct device *device, const struct device_cursor *stored)
+{
+    int index = account_subscription(device->account, stored->conversation);
+
+    if (index >= 0 && device->cursors[index].stored < stored->seq)
+        device->cursors[index].stored = stored->seq;
+}
+
+/* What storage was given stands in the order of bll.saving; devices that are gone by now have left
+ * the list, but not the request. */
 static void saved(void *userdata, enum dal_outcome outcome)
 {
     struct bll *bll = userdata;
+    const struct device_cursor *at = bll->storing, *end = bll->storing + bll->storing_count;
 
-    bll->storing_cursors = false;
     LIST_FOREACH_SAFE (link, &bll->saving) {
         struct device *device = LIST_ENTRY(link, struct device, by_dirt);
-        for (unsigned i = 0; i < device->account->subscription_count; i++)
-            if (outcome == DAL_OK && device->cursors[i].saving > device->cursors[i].stored)
-                device->cursors[i].stored = device->cursors[i].saving;
+        while (at < end && at->device != device->id)
+            at++;
+        for (; at < end && at->device == device->id; at++)
+            if (outcome == DAL_OK)
+                note_stored(device, at);
         list_remove(&device->by_dirt);
         if (device_dirty(device))
             list_append(&bll->dirty, &device->by_dirt);
     }
+    free(bll->storing);
+    bll->storing = NULL;
 }
 
 /* Adds the device's changed cursors to `out`, as far as there is room; returns how many. A device
  * without an id has to wait. */
-static size_t collect(struct device *device, struct device_cursor *out, size_t room)
+static size_t collect(const struct device *device, struct device_cursor *out, size_t room)
 {
     size_t count = 0;
 
     if (device->id == 0)
         return 0;
     for (unsigned i = 0; i < device->account->subscription_count && count < room; i++) {
-        struct cursor *cursor = &device->cursors[i];
+        const struct cursor *cursor = &device->cursors[i];
         if (cursor->acked <= cursor->stored)
             continue;
-        cursor->saving = cursor->acked;
         out[count++] = (struct device_cursor){
             .device = device->id,
             .conversation = device->account->subscriptions[i].conversation->id,
@@ -71,7 +84,7 @@ void cursors_save(struct bll *bll)
     size_t count = 0;
 
     bll->saved_us = bll_now(bll);
-    if (list_empty(&bll->dirty) || bll->storing_cursors)
+    if (list_empty(&bll->dirty) || bll->storing)
         return;
     batch = calloc(CURSORS_PER_SAVE, sizeof(*batch));
     if (!batch)
@@ -84,8 +97,11 @@ void cursors_save(struct bll *bll)
         count += added;
         list_move(&bll->saving, &device->by_dirt);
     }
-    bll->storing_cursors = count > 0 && dal_cursors_store(batch, count, saved, bll) == 0;
-    if (!bll->storing_cursors)
-        list_splice(&bll->dirty, &bll->saving);
+    if (count > 0 && dal_cursors_store(batch, count, saved, bll) == 0) {
+        bll->storing = batch;
+        bll->storing_count = count;
+        return;
+    }
+    list_splice(&bll->dirty, &bll->saving);
     free(batch);
 }

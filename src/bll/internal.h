@@ -92,7 +92,6 @@ enum device_state {
 struct cursor {
     uint64_t acked;  /* last message acknowledged */
     uint64_t stored; /* what storage has */
-    uint64_t saving; /* what storage is being given */
 };
 
 struct device {
@@ -147,11 +146,13 @@ struct bll {
     struct metrics *metrics;
     struct account *accounts;
     struct conversation *conversations;
-    struct list by_use;        /* accounts, longest unused first */
-    struct list present;       /* devices, longest since their poll first */
-    struct list ready;         /* devices */
-    struct list dirty;         /* devices with cursors to store */
-    struct list saving;        /* devices whose cursors are being stored */
+    struct list by_use;            /* accounts, longest unused first */
+    struct list present;           /* devices, longest since their poll first */
+    struct list ready;             /* devices */
+    struct list dirty;             /* devices with cursors to store */
+    struct list saving;            /* devices whose cursors are being stored */
+    struct device_cursor *storing; /* those cursors, while storage is busy with them; else NULL */
+    size_t storing_count;
     struct list aged;          /* tail entries, oldest first */
     struct peercount *signons; /* requests of each address that wait */
     struct peercount *polls;   /* those of them that are polls */
@@ -161,7 +162,6 @@ struct bll {
     uint64_t saved_us;               /* when cursors were last given to storage */
     uint64_t key_epoch, key_counter; /* make the keys of version 1 messages */
     uint8_t fingerprint_key[PASSWORD_FINGERPRINT_LEN];
-    bool storing_cursors; /* storage has been given those of `saving` */
     bool quiesced;
 };
 
