@@ -14,7 +14,7 @@
 static int open_outbox(const struct settings *settings, struct outbox **ret)
 {
     char *folder = NULL, text[512], reason[128];
-    int r = settings_outbox_path(settings, &folder);
+    int r = settings_state_path(settings, "outbox", &folder);
 
     if (r == 0)
         r = outbox_open(folder, settings->outbox.messages, settings->outbox.bytes, ret);

@@ -170,7 +170,7 @@ static int send_text(const struct settings *settings, const char *password, cons
 {
     struct send send = {.settings = settings, .code = EXIT_KEPT, .stop_fd = stop_fd};
     char *folder = NULL, reason[128];
-    int r = settings_outbox_path(settings, &folder);
+    int r = settings_state_path(settings, "outbox", &folder);
 
     if (r == 0)
         r = outbox_open(folder, settings->outbox.messages, settings->outbox.bytes, &send.outbox);

@@ -210,11 +210,11 @@ static void escape_name(FILE *out, const char *text)
     }
 }
 
-int settings_outbox_path(const struct settings *settings, char **ret)
+int settings_state_path(const struct settings *settings, const char *kind, char **ret)
 {
     char *base = NULL, *path = NULL;
     size_t len;
-    int r = xdg_path("XDG_STATE_HOME", ".local/state", "multichat/outbox", &base);
+    int r = xdg_path("XDG_STATE_HOME", ".local/state", "multichat", &base);
 
     if (r < 0)
         return r;
@@ -223,7 +223,7 @@ int settings_outbox_path(const struct settings *settings, char **ret)
         free(base);
         return -ENOMEM;
     }
-    fprintf(out, "%s/", base);
+    fprintf(out, "%s/%s/", base, kind);
     free(base);
     escape_name(out, settings->server);
     fprintf(out, ":%u,", (unsigned)settings->write_port);

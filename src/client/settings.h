@@ -45,9 +45,9 @@ void settings_deinit(struct settings *settings);
  * As settings_load(). */
 MUST_USE int settings_complete(struct settings *settings, char **ret_error);
 
-/* The folder of the outbox for this server and user, freed by the caller. 0, -ENOMEM, or -ENOENT
- * when neither XDG_STATE_HOME nor HOME says where. */
-MUST_USE int settings_outbox_path(const struct settings *settings, char **ret);
+/* The folder of the state of one kind ("outbox") for this server and user, freed by the caller. 0,
+ * -ENOMEM, or -ENOENT when neither XDG_STATE_HOME nor HOME says where. */
+MUST_USE int settings_state_path(const struct settings *settings, const char *kind, char **ret);
 
 /* The address to listen on for pushes of a server at `server`: the one that is set, else its
  * loopback if the server is there, else every address of its family. `settings` is complete. */

@@ -219,7 +219,7 @@ static void check_outbox(const char *line, const char *expected)
     struct invocation invocation = good(line);
     char *path = NULL, full[256];
 
-    assert_int_equal(settings_outbox_path(&invocation.settings, &path), 0);
+    assert_int_equal(settings_state_path(&invocation.settings, "outbox", &path), 0);
     snprintf(full, sizeof(full), "%s/.local/state/multichat/outbox/%s", folder, expected);
     assert_string_equal(path, full);
     free(path);
@@ -234,7 +234,7 @@ static void test_the_place_of_the_outbox(void **state)
     unsetenv("HOME");
     struct invocation invocation = good("--user a");
     char *path = NULL;
-    assert_int_equal(settings_outbox_path(&invocation.settings, &path), -ENOENT);
+    assert_int_equal(settings_state_path(&invocation.settings, "outbox", &path), -ENOENT);
     options_deinit(&invocation);
 }
 
