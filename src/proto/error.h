@@ -17,6 +17,13 @@
     X(UNAVAILABLE, "unavailable", "storage is away; nothing was stored, try again later")          \
     X(UNCERTAIN, "uncertain",                                                                      \
       "storage failed during the commit; the message may have been stored")                        \
+    X(LIMITED, "limited", "too many in too short a time")                                          \
+    X(KEY_USED, "key-used", "this key was used for another message")                               \
+    X(NOT_SIGNED_ON, "not-signed-on", "sign on first, with hello or resume")                       \
+    X(UNKNOWN_SESSION, "unknown-session", "there is no such session any more; sign on with hello") \
+    X(TIME, "time", "the clock is more than a minute from the server's")                           \
+    X(TLS_REQUIRED, "tls-required", "from this address only TLS is served")                        \
+    X(VERSION, "version", "this version of the protocol is not spoken here")                       \
     X(TIMEOUT, "timeout", "nothing complete arrived in time")                                      \
     X(INTERNAL, "internal", "the server failed; its log says why")
 

@@ -1,100 +1,15 @@
-/* Version 1 of the wire: parsers and builders.
- *
- * What a field may hold is told by one table, used both ways, so a builder never writes a frame
- * that the parser of the other side would read as something else. The reasons are whole sentences:
- * they are shown to whoever wrote the client.
+/* Version 1 of the wire: parsers and builders. What a field may hold is told by proto/field.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proto/v1.h"
 
+#include "proto/field.h"
 #include "proto/frame.h"
 #include "util/cursor.h"
 #include "util/utf8.h"
 
 #include <assert.h>
 #include <errno.h>
-
-enum field {
-    FIELD_USERID,
-    FIELD_PASSWORD,
-    FIELD_RECIPIENT,
-    FIELD_TEXT,
-};
-
-/* Field by field: how long it may be (SIZE_MAX: not judged here) and what is said when it is not
- * as it should be. A name is one line without control characters; a text has several. */
-static const struct {
-    size_t max;
-    const char *empty;
-    const char *too_long;
-    const char *no_utf8;
-    const char *controls;
-} rules[] = {
-    [FIELD_USERID] = {V1_USERID_MAX, "the userid is empty; it must have 1 to 64 bytes",
-                      "the userid is too long; it may have 1 to 64 bytes",
-                      "the userid is not valid UTF-8",
-                      "the userid holds a control character; none is allowed in it"},
-    [FIELD_PASSWORD] = {V1_PASSWORD_MAX, "the password is empty; it must have 1 to 128 bytes",
-                        "the password is too long; it may have 1 to 128 bytes",
-                        "the password is not valid UTF-8",
-                        "the password holds a control character; none is allowed in it"},
-    [FIELD_RECIPIENT] = {V1_RECIPIENT_MAX,
-                         "the recipient is empty; it must be a userid, #room, % or *",
-                         "the recipient is too long; it may have 1 to 65 bytes",
-                         "the recipient is not valid UTF-8",
-                         "the recipient holds a control character; none is allowed in it"},
-    [FIELD_TEXT] = {SIZE_MAX, "the text is empty; it must have at least one byte", NULL,
-                    "the text is not valid UTF-8",
-                    "the text holds a NUL or ETX byte; all others are allowed in it"},
-};
-_Static_assert(V1_USERID_MAX == 64 && V1_PASSWORD_MAX == 128 && V1_RECIPIENT_MAX == 65,
-               "the sentences name them");
-
-static int refuse(int error, const char *reason, const char **ret_reason)
-{
-    if (ret_reason)
-        *ret_reason = reason;
-    return error;
-}
-
-static bool holds_byte(struct bytes bytes, char byte)
-{
-    return bytes.len > 0 && memchr(bytes.data, byte, bytes.len);
-}
-
-/* True if `text`, which is valid UTF-8, holds a control character: U+0000 to U+001F, U+007F, or
- * U+0080 to U+009F, which is 0xc2 and a byte from 0x80 to 0x9f. */
-static bool holds_control(struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        if (byte < 0x20 || byte == 0x7f)
-            return true;
-        if (byte == 0xc2 && (unsigned char)text.data[i + 1] < 0xa0)
-            return true;
-    }
-    return false;
-}
-
-/* 0, -EBADMSG or -EMSGSIZE with the reason. */
-static int check_field(enum field field, struct bytes value, const char **ret_reason)
-{
-    if (value.len == 0)
-        return refuse(-EBADMSG, rules[field].empty, ret_reason);
-    if (value.len > rules[field].max)
-        return refuse(-EMSGSIZE, rules[field].too_long, ret_reason);
-    if (!utf8_valid(value))
-        return refuse(-EBADMSG, rules[field].no_utf8, ret_reason);
-    bool refused = field == FIELD_TEXT ? holds_byte(value, '\0') || holds_byte(value, FRAME_END)
-                                       : holds_control(value);
-    return refused ? refuse(-EBADMSG, rules[field].controls, ret_reason) : 0;
-}
-
-/* For builders: true if the wire can carry `value` in a field that ends at the next colon. */
-static bool fits_field(enum field field, struct bytes value)
-{
-    return check_field(field, value, NULL) == 0 && !holds_byte(value, ':');
-}
 
 static struct bytes strip_end(struct bytes datagram)
 {
@@ -114,23 +29,25 @@ int v1_parse_poll(struct bytes datagram, struct v1_poll *ret, const char **ret_r
     uint64_t port;
 
     if (datagram.len > V1_POLL_MAX)
-        return refuse(-EBADMSG, "the poll is too long; it may have at most 512 bytes", ret_reason);
+        return field_refuse(-EBADMSG, "the poll is too long; it may have at most 512 bytes",
+                            ret_reason);
     reader_init(&reader, strip_end(datagram));
     struct bytes verb = reader_field(&reader, ':');
     poll.userid = reader_field(&reader, ':');
     poll.password = reader_field(&reader, ':');
     struct bytes port_text = reader_rest(&reader);
     if (reader.error || !bytes_is(verb, "poll"))
-        return refuse(-EBADMSG, "this is no poll; a poll is poll:<userid>:<password>:<port>",
-                      ret_reason);
-    if (check_field(FIELD_USERID, poll.userid, ret_reason) < 0 ||
-        check_field(FIELD_PASSWORD, poll.password, ret_reason) < 0)
+        return field_refuse(-EBADMSG, "this is no poll; a poll is poll:<userid>:<password>:<port>",
+                            ret_reason);
+    if (field_check(FIELD_USERID, poll.userid, ret_reason) < 0 ||
+        field_check(FIELD_PASSWORD, poll.password, ret_reason) < 0)
         return -EBADMSG;
     if (port_text.len == 0)
-        return refuse(-EBADMSG, "the port is empty; it must be a decimal number from 1 to 65535",
-                      ret_reason);
+        return field_refuse(
+            -EBADMSG, "the port is empty; it must be a decimal number from 1 to 65535", ret_reason);
     if (bytes_to_u64(port_text, UINT16_MAX, &port) < 0 || port == 0)
-        return refuse(-EBADMSG, "the port is not a decimal number from 1 to 65535", ret_reason);
+        return field_refuse(-EBADMSG, "the port is not a decimal number from 1 to 65535",
+                            ret_reason);
     poll.port = (uint16_t)port;
     *ret = poll;
     return 0;
@@ -151,12 +68,13 @@ int v1_parse_verb(struct bytes frame, const char **ret_reason)
     if (bytes_is(frame, "goodbye"))
         return V1_VERB_GOODBYE;
     if (frame.len == 0)
-        return refuse(-EBADMSG, "the frame is empty; allowed are wrmsg:... and goodbye",
-                      ret_reason);
+        return field_refuse(-EBADMSG, "the frame is empty; allowed are wrmsg:... and goodbye",
+                            ret_reason);
     if (starts_with(frame, "poll:"))
-        return refuse(-EBADMSG, "a poll is sent as a datagram to the poll port, not here",
-                      ret_reason);
-    return refuse(-EBADMSG, "the verb is unknown; allowed are wrmsg:... and goodbye", ret_reason);
+        return field_refuse(-EBADMSG, "a poll is sent as a datagram to the poll port, not here",
+                            ret_reason);
+    return field_refuse(-EBADMSG, "the verb is unknown; allowed are wrmsg:... and goodbye",
+                        ret_reason);
 }
 
 int v1_parse_write(struct bytes frame, struct v1_write *ret, const char **ret_reason)
@@ -172,13 +90,13 @@ int v1_parse_write(struct bytes frame, struct v1_write *ret, const char **ret_re
     write.recipient = reader_field(&reader, ':');
     write.text = reader_rest(&reader);
     if (reader.error || !bytes_is(verb, "wrmsg"))
-        return refuse(-EBADMSG,
-                      "a field is missing; a write is wrmsg:<userid>:<password>:<userto>:<text>",
-                      ret_reason);
-    if ((r = check_field(FIELD_USERID, write.userid, ret_reason)) < 0 ||
-        (r = check_field(FIELD_PASSWORD, write.password, ret_reason)) < 0 ||
-        (r = check_field(FIELD_RECIPIENT, write.recipient, ret_reason)) < 0 ||
-        (r = check_field(FIELD_TEXT, write.text, ret_reason)) < 0)
+        return field_refuse(
+            -EBADMSG, "a field is missing; a write is wrmsg:<userid>:<password>:<userto>:<text>",
+            ret_reason);
+    if ((r = field_check(FIELD_USERID, write.userid, ret_reason)) < 0 ||
+        (r = field_check(FIELD_PASSWORD, write.password, ret_reason)) < 0 ||
+        (r = field_check(FIELD_V1_RECIPIENT, write.recipient, ret_reason)) < 0 ||
+        (r = field_check(FIELD_TEXT, write.text, ret_reason)) < 0)
         return r;
     *ret = write;
     return 0;
@@ -199,9 +117,9 @@ int v1_parse_push(struct bytes data, struct v1_push *ret)
     push.text = reader_rest(&reader);
     if (reader.error || !bytes_is(verb, "newmsg") ||
         bytes_to_u64(time, UINT64_MAX, &push.time_s) < 0 ||
-        check_field(FIELD_USERID, push.name, NULL) < 0 ||
-        check_field(FIELD_USERID, push.userid, NULL) < 0 ||
-        check_field(FIELD_TEXT, push.text, NULL) < 0)
+        field_check(FIELD_NAME, push.name, NULL) < 0 ||
+        field_check(FIELD_USERID, push.userid, NULL) < 0 ||
+        field_check(FIELD_TEXT, push.text, NULL) < 0)
         return -EBADMSG;
     *ret = push;
     return 0;
@@ -217,8 +135,8 @@ int v1_parse_answer(struct bytes frame, struct bytes *ret_code, struct bytes *re
     struct bytes verb = reader_field(&reader, ':');
     struct bytes code = reader_field(&reader, ':');
     struct bytes reason = reader_rest(&reader);
-    if (reader.error || !bytes_is(verb, "err") || check_field(FIELD_TEXT, code, NULL) < 0 ||
-        check_field(FIELD_TEXT, reason, NULL) < 0)
+    if (reader.error || !bytes_is(verb, "err") || field_check(FIELD_CODE, code, NULL) < 0 ||
+        field_check(FIELD_TEXT, reason, NULL) < 0)
         return -EBADMSG;
     *ret_code = code;
     *ret_reason = reason;
@@ -240,8 +158,8 @@ long v1_build_poll(const struct v1_poll *poll, char *out, size_t size)
 {
     struct writer writer;
 
-    if (!fits_field(FIELD_USERID, poll->userid) || !fits_field(FIELD_PASSWORD, poll->password) ||
-        poll->port == 0)
+    if (field_check(FIELD_USERID, poll->userid, NULL) < 0 ||
+        field_check(FIELD_PASSWORD, poll->password, NULL) < 0 || poll->port == 0)
         return -EINVAL;
     writer_init(&writer, out, size);
     writer_text(&writer, "poll:");
@@ -255,9 +173,10 @@ long v1_build_write(const struct v1_write *write, char *out, size_t size)
 {
     struct writer writer;
 
-    if (!fits_field(FIELD_USERID, write->userid) || !fits_field(FIELD_PASSWORD, write->password) ||
-        !fits_field(FIELD_RECIPIENT, write->recipient) ||
-        check_field(FIELD_TEXT, write->text, NULL) < 0)
+    if (field_check(FIELD_USERID, write->userid, NULL) < 0 ||
+        field_check(FIELD_PASSWORD, write->password, NULL) < 0 ||
+        field_check(FIELD_V1_RECIPIENT, write->recipient, NULL) < 0 ||
+        field_check(FIELD_TEXT, write->text, NULL) < 0)
         return -EINVAL;
     writer_init(&writer, out, size);
     writer_text(&writer, "wrmsg:");
@@ -283,7 +202,7 @@ long v1_build_error(struct bytes code, struct bytes reason, char *out, size_t si
 {
     struct writer writer;
 
-    if (!fits_field(FIELD_TEXT, code) || check_field(FIELD_TEXT, reason, NULL) < 0)
+    if (field_check(FIELD_CODE, code, NULL) < 0 || field_check(FIELD_TEXT, reason, NULL) < 0)
         return -EINVAL;
     writer_init(&writer, out, size);
     writer_text(&writer, "err:");

@@ -1,10 +1,13 @@
-# tests/proto: a program for each source file, for v1.c two.
+# tests/proto: a program for each source file, for v1.c two; those of v1 and v2 test field.c too.
 if HAVE_CMOCKA
 proto_tests = \
 	tests/proto/error-test \
 	tests/proto/frame-test \
 	tests/proto/v1-build-test \
-	tests/proto/v1-test
+	tests/proto/v1-test \
+	tests/proto/v2-frame-test \
+	tests/proto/v2-mac-test \
+	tests/proto/v2-poll-test
 check_PROGRAMS += $(proto_tests)
 TESTS += $(proto_tests)
 tests_proto_error_test_SOURCES = tests/proto/error-test.c
@@ -19,4 +22,13 @@ tests_proto_v1_build_test_LDADD = $(PROTO_LIBS) $(CMOCKA_LIBS)
 tests_proto_v1_test_SOURCES = tests/proto/v1-test.c
 tests_proto_v1_test_CFLAGS = $(UNIT_CFLAGS)
 tests_proto_v1_test_LDADD = $(PROTO_LIBS) $(CMOCKA_LIBS)
+tests_proto_v2_frame_test_SOURCES = tests/proto/v2-frame-test.c
+tests_proto_v2_frame_test_CFLAGS = $(UNIT_CFLAGS)
+tests_proto_v2_frame_test_LDADD = $(PROTO_LIBS) $(CMOCKA_LIBS)
+tests_proto_v2_mac_test_SOURCES = tests/proto/v2-mac-test.c
+tests_proto_v2_mac_test_CFLAGS = $(UNIT_CFLAGS)
+tests_proto_v2_mac_test_LDADD = $(PROTO_LIBS) $(CMOCKA_LIBS)
+tests_proto_v2_poll_test_SOURCES = tests/proto/v2-poll-test.c
+tests_proto_v2_poll_test_CFLAGS = $(UNIT_CFLAGS)
+tests_proto_v2_poll_test_LDADD = $(PROTO_LIBS) $(CMOCKA_LIBS)
 endif
