@@ -8,15 +8,29 @@
 #pragma once
 
 #include "auth/password-pool.h"
+#include "proto/error.h"
 #include "util/addr.h"
 #include "util/attributes.h"
 #include "util/bytes.h"
 #include "util/metrics.h"
+#include "util/rate.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct bll;
+
+/* A connection as this unit sees it: who has signed on over it, and what it is used for. Made with
+ * bll_link_new() when a connection opens (accepted, or one that the outlet was asked to dial), and
+ * freed by bll_link_closed(). */
+struct bll_link;
+
+/* What a link has become: the outlet gives its connection other limits. */
+enum bll_link_role {
+    BLL_LINK_STRANGER,  /* nobody has signed on, or proved himself */
+    BLL_LINK_SIGNED_ON, /* somebody has */
+    BLL_LINK_STREAM,    /* messages flow over it: attached, or a push that was proven */
+};
 
 /* What the bytes of the port in a version 1 poll mean. */
 enum port_order {
@@ -32,10 +46,38 @@ enum bll_push {
     BLL_PUSH_FAILED,
 };
 
+/* How a dialled connection failed. */
+enum bll_dial {
+    BLL_DIAL_REFUSED, /* nobody listens there */
+    BLL_DIAL_FAILED,  /* unreachable, timed out, no handshake */
+};
+
+#define BLL_SECRET_LEN 32
+
+/* Token buckets; a rate of 0 is no limit. */
+struct bll_rates {
+    struct rate signons_per_address;  /* hello and resume */
+    struct rate failures_per_address; /* of them: those that were denied */
+    struct rate sends_per_address;
+    struct rate sends_per_user; /* not of users with the bulk right, nor the one before */
+    struct rate dials_per_user; /* connections to endpoints that have not proven themselves */
+};
+
 struct bll_config {
     const struct network *v1_networks; /* version 1 is served to these */
     size_t v1_network_count;
     enum port_order v1_port_order;
+    const struct network *plain_networks; /* may do without TLS */
+    size_t plain_network_count;
+    const struct network *excluded_networks; /* are never connected to */
+    size_t excluded_network_count;
+    uint8_t secret[BLL_SECRET_LEN]; /* session keys come from it; another one ends them all */
+    struct bll_rates rates;
+    uint64_t poll_us;             /* how often version 2 clients are told to poll */
+    uint64_t probe_us;            /* least time between two tries to reach an attached device */
+    unsigned window_messages;     /* unacknowledged messages of one stream */
+    size_t window_bytes;          /* bytes of them */
+    uint64_t push_idle_us;        /* a push connection without traffic is closed after this */
     size_t text_max;              /* bytes of a message's text */
     uint64_t present_us;          /* a device is present this long after a poll, and a
                                    * recent message is kept this long in memory */
@@ -56,6 +98,19 @@ struct bll_outlet {
     /* Starts a version 1 push of `payload` (copied) and later calls bll_pushed(bll, token, …).
      * 0, -EAGAIN (no more now), -EBUSY (no more to this host now), or another -errno. */
     int (*push)(void *userdata, const struct addr *to, struct bytes payload, void *token);
+    /* Writes whole frames to a connection that nobody asked for (connection_write()). */
+    void (*write)(void *userdata, void *connection, struct bytes frames);
+    /* Bytes of output that wait there. */
+    size_t (*waiting)(void *userdata, void *connection);
+    void (*set_role)(void *userdata, void *connection, enum bll_link_role role);
+    /* Closes it once what was written has left. bll_link_closed() follows, later. */
+    void (*close)(void *userdata, void *connection);
+    /* Makes a connection to a device's listener, `secure`: with TLS, we in the server's role. Later
+     * bll_link_new() and bll_dialled(), or bll_dial_failed(). 0, -EAGAIN (no more now), -EBUSY (no
+     * more to this host now), or another -errno. */
+    int (*dial)(void *userdata, const struct addr *to, bool secure, void *token);
+    /* Milliseconds since the epoch. */
+    uint64_t (*real_ms)(void *userdata);
     /* Monotonic microseconds, the same through a loop turn. */
     uint64_t (*now)(void *userdata);
     /* bll_turn_end() is wanted at the end of this turn. */
@@ -69,6 +124,8 @@ struct bll_status {
     uint64_t devices;  /* known to them */
     uint64_t present;  /* that polled lately */
     uint64_t pushing;  /* pushes under way */
+    uint64_t streams;  /* proven push connections that are open */
+    uint64_t attached; /* devices that are attached */
     uint64_t waiting;  /* devices with something to deliver and no push under way */
     uint64_t tail_bytes;
 };
@@ -83,15 +140,40 @@ void bll_free(struct bll *bll);
 /* A new configuration, from now on. 0 or -ENOMEM (the old one stays). */
 MUST_USE int bll_reconfigure(struct bll *bll, const struct bll_config *config);
 
-/* A datagram from the poll port. */
-void bll_datagram(struct bll *bll, const struct addr *from, struct bytes datagram);
+/* A datagram from the poll port. Writes its answer, never longer than the datagram nor than `size`,
+ * to `answer` and returns its length, 0 for none. */
+size_t bll_datagram(struct bll *bll, const struct addr *from, struct bytes datagram, char *answer,
+                    size_t size);
 
-/* A frame from a connection; `reply` is ended through the outlet, now or later. */
+/* A connection has opened; `secure`: TLS carries it. `connection` is what the outlet knows it by. 0
+ * or -ENOMEM. */
+MUST_USE int bll_link_new(struct bll *bll, const struct addr *from, bool secure, void *connection,
+                          struct bll_link **ret);
+
+/* A frame from it; `reply` is ended through the outlet, now or later. */
+void bll_link_frame(struct bll_link *link, struct bytes frame, void *reply);
+
+/* Its output has drained. */
+void bll_link_drained(struct bll_link *link);
+
+/* It is over; frees the link. Takes NULL. */
+void bll_link_closed(struct bll_link *link);
+
+/* True if nothing would be lost by closing it: nobody signed on, or nothing flows. */
+bool bll_link_idle(const struct bll_link *link);
+
+/* Why the I/O unit closes a connection, as the protocol says it: ends `reply`. `link` may be NULL.
+ */
+void bll_refuse(struct bll *bll, struct bll_link *link, enum proto_error error, void *reply);
+
+/* A frame from a connection without a link: version 1 alone. */
 void bll_frame(struct bll *bll, const struct addr *from, struct bytes frame, void *reply);
-
-/* Why the I/O unit closes a connection, as the protocol says it: ends `reply`. */
 void bll_refuse_too_long(struct bll *bll, void *reply);
 void bll_refuse_idle(struct bll *bll, void *reply);
+
+/* What the outlet was asked to dial is open, and `link` made for it. */
+void bll_dialled(struct bll *bll, void *token, struct bll_link *link);
+void bll_dial_failed(struct bll *bll, void *token, enum bll_dial why);
 
 /* A push the outlet started has ended. */
 void bll_pushed(struct bll *bll, void *token, enum bll_push result);

@@ -7,7 +7,8 @@
 
 #include <errno.h>
 
-void bll_datagram(struct bll *bll, const struct addr *from, struct bytes datagram)
+/* Version 1 has no answer to polls. */
+static void handle_poll(struct bll *bll, const struct addr *from, struct bytes datagram)
 {
     struct request request = {.from = *from};
     struct account *account;
@@ -31,6 +32,13 @@ void bll_datagram(struct bll *bll, const struct addr *from, struct bytes datagra
     request.password = poll.password;
     if (signon_wait(bll, &request) < 0)
         metrics_add(bll->metrics, METRIC_POLLS_DROPPED, 1);
+}
+
+size_t bll_datagram(struct bll *bll, const struct addr *from, struct bytes datagram, char *answer,
+                    size_t size)
+{
+    handle_poll(bll, from, datagram);
+    return 0;
 }
 
 static void handle_write(struct bll *bll, const struct addr *from, struct bytes frame, void *reply)

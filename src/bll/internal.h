@@ -14,6 +14,7 @@
 
 #include "bll/backlog.h"
 #include "bll/bll.h"
+#include "bll/session.h"
 #include "dal/dal.h"
 #include "proto/error.h"
 #include "util/hash.h"
@@ -27,11 +28,13 @@ enum account_state {
 };
 
 struct account {
-    UT_hash_handle hh; /* in bll.accounts, by userid */
+    UT_hash_handle hh;    /* in bll.accounts, by userid */
+    UT_hash_handle by_id; /* in bll.accounts_by_id, while `id` is not 0 */
     struct list by_use;
     struct list requests;  /* struct request: wait for loading, then for the slow hash */
     struct list resolving; /* struct write: wait for loading, to learn the inbox */
     struct list devices;   /* struct device.by_account */
+    struct list links;     /* struct bll_link.by_account */
     struct subscription *subscriptions;
     unsigned subscription_count;
     unsigned request_count;
@@ -46,7 +49,11 @@ struct account {
     enum account_state state;
     struct verification *verification; /* a slow hash is being computed, or NULL */
     bool known;                        /* `fingerprint` is that of the right password */
+    uint32_t auth_epoch;
+    struct bucket sends;
+    struct bucket dials;
     bool disabled;
+    bool bulk;  /* the right to send without limits of rate */
     bool stale; /* changed in storage while it was being loaded */
     uint8_t userid_len;
     char userid[];
@@ -127,6 +134,21 @@ struct verification {
     bool outdated; /* the account's password was changed meanwhile */
 };
 
+/* A connection: see bll.h. */
+struct bll_link {
+    struct bll *bll;
+    struct list by_account; /* on account->links once signed on */
+    void *connection;       /* as the outlet knows it */
+    struct addr from;
+    struct account *account; /* who signed on, pinned; or NULL */
+    struct device *device;   /* with which device, or NULL */
+    struct stream *stream;   /* if messages flow over it, or it has to be proven first */
+    struct session session;  /* once signed on */
+    unsigned owed;           /* what may still come back to it */
+    bool secure;
+    bool closed; /* freed once nothing is owed */
+};
+
 /* Something that waits for an account's sign-on. */
 struct request {
     struct list link;
@@ -145,6 +167,7 @@ struct bll {
     struct password_pool *pool;
     struct metrics *metrics;
     struct account *accounts;
+    struct account *accounts_by_id;
     struct conversation *conversations;
     struct list by_use;            /* accounts, longest unused first */
     struct list present;           /* devices, longest since their poll first */
@@ -156,6 +179,7 @@ struct bll {
     struct list aged;          /* tail entries, oldest first */
     struct peercount *signons; /* requests of each address that wait */
     struct peercount *polls;   /* those of them that are polls */
+    struct rate_table *signon_rates, *failure_rates, *send_rates; /* by address */
     size_t tail_bytes;
     uint64_t device_states[DEVICE_STATES];
     uint64_t present_count;
@@ -180,6 +204,10 @@ bool bll_serves(const struct bll *bll, const struct addr *from);
 struct account *account_find(struct bll *bll, struct bytes userid);
 /* The account, being loaded if it is not in memory. 0, -EAGAIN, -ENOMEM. */
 MUST_USE int account_get(struct bll *bll, struct bytes userid, struct account **ret);
+/* The account of that user if it is in memory: 0, and it is READY; counts as use. -EINPROGRESS: it
+ * is being loaded from now on, or was already; -ENOENT: there was none when it was last looked for,
+ * which is remembered for a while; -EAGAIN, -ENOMEM. */
+MUST_USE int account_get_id(struct bll *bll, uint64_t user, struct account **ret);
 struct bytes account_userid(const struct account *account);
 /* The place of a conversation among the memberships, or -1. */
 int account_subscription(const struct account *account, uint64_t conversation);
@@ -301,3 +329,19 @@ void write_message(struct bll *bll, struct account *sender, const struct addr *f
                    struct bytes recipient, struct bytes text);
 /* The recipient's account has been loaded (or is missing, or storage is away). */
 void write_resolved(struct bll *bll, struct account *recipient, enum dal_outcome outcome);
+
+/* -- link.c: connections, and the verbs of version 2 ------------------------------------------ */
+
+/* Answers a version 2 frame. */
+void link_answer(struct bll_link *link, void *reply, const struct v2_frame *frame);
+/* Refuses it: err:<code>:<key or verb>:<reason>. `reason` NULL: the code's own words. */
+void link_refuse(struct bll_link *link, void *reply, enum proto_error error, struct bytes about,
+                 const char *reason);
+/* Signs `device` (NULL: none) of `account` on over the link. */
+void link_join(struct bll_link *link, struct account *account, struct device *device,
+               const struct session *session);
+/* The account's links whose session holds no more (another epoch, disabled, gone) are told so, and
+ * closed. */
+void links_end(struct bll *bll, struct account *account);
+/* The same for all that are signed on with a device that is about to go. */
+void links_end_device(struct bll *bll, struct device *device);

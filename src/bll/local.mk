@@ -12,6 +12,7 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/internal.h \
 	src/bll/presence.c \
 	src/bll/push1.c \
+	src/bll/session.c src/bll/session.h \
 	src/bll/signon.c \
 	src/bll/window.c src/bll/window.h \
 	src/bll/write.c

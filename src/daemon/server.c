@@ -181,7 +181,7 @@ static int start_logic(struct server *server)
 
 static void datagram(void *userdata, const struct addr *from, struct bytes datagram)
 {
-    bll_datagram(userdata, from, datagram);
+    (void)bll_datagram(userdata, from, datagram, NULL, 0);
 }
 
 static int open_ports(struct server *server)

@@ -72,7 +72,13 @@ static void outlet_wake(void *userdata)
 
 static void logic_up(struct fixture *fixture)
 {
-    struct bll_outlet outlet = {outlet_reply, outlet_push, outlet_now, outlet_wake, fixture};
+    struct bll_outlet outlet = {
+        .reply = outlet_reply,
+        .push = outlet_push,
+        .now = outlet_now,
+        .wake = outlet_wake,
+        .userdata = fixture,
+    };
     struct password_cost cost = {.operations = 1, .memory = 8 << 20};
     char *error = NULL;
 
@@ -304,7 +310,7 @@ void poll_from(struct fixture *fixture, const char *userid, const char *password
     char datagram[300];
 
     snprintf(datagram, sizeof(datagram), "poll:%s:%s:%u", userid, password, port);
-    bll_datagram(fixture->bll, &addr, bytes_of(datagram));
+    assert_int_equal(bll_datagram(fixture->bll, &addr, bytes_of(datagram), NULL, 0), 0);
 }
 
 void present(struct fixture *fixture, const char *userid, unsigned port)

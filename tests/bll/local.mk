@@ -1,7 +1,11 @@
 # bll over a real store, with an outlet that writes down what comes out.
 if HAVE_CMOCKA
 if HAVE_SQLITE
-bll_tests = tests/bll/backlog-test tests/bll/delivery-test tests/bll/signon-test \
+bll_tests = \
+	tests/bll/backlog-test \
+	tests/bll/delivery-test \
+	tests/bll/session-test \
+	tests/bll/signon-test \
 	tests/bll/window-test
 check_PROGRAMS += $(bll_tests)
 TESTS += $(bll_tests)
@@ -13,6 +17,9 @@ tests_bll_backlog_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_delivery_test_SOURCES = tests/bll/delivery-test.c $(bll_fixture)
 tests_bll_delivery_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_delivery_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_session_test_SOURCES = tests/bll/session-test.c
+tests_bll_session_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_session_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_signon_test_SOURCES = tests/bll/signon-test.c $(bll_fixture)
 tests_bll_signon_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_signon_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)

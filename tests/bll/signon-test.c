@@ -188,7 +188,7 @@ static void malformed_input_is_counted_and_changes_nothing(void **state)
     struct answer answer;
 
     for (size_t i = 0; i < ARRAY_SIZE(datagrams); i++)
-        bll_datagram(fixture->bll, &from, bytes_of(datagrams[i]));
+        assert_int_equal(bll_datagram(fixture->bll, &from, bytes_of(datagrams[i]), NULL, 0), 0);
     assert_int_equal(counted(fixture, METRIC_POLLS_MALFORMED), ARRAY_SIZE(datagrams));
     frame_from(fixture, "127.0.0.1:1", "GET / HTTP/1.1", &answer);
     assert_true(answer.ended && !answer.close);
