@@ -5,6 +5,8 @@ src_client_libclient_a_SOURCES = \
 	src/client/commands.c src/client/commands.h \
 	src/client/courier.c src/client/courier.h \
 	src/client/crew.c src/client/crew.h \
+	src/client/cursors.c src/client/cursors.h \
+	src/client/device.c src/client/device.h \
 	src/client/echo.c src/client/echo.h \
 	src/client/folder.c src/client/folder.h \
 	src/client/input.c src/client/input.h \

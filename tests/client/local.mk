@@ -1,6 +1,8 @@
 # tests/client: the client, by its parts and by its dialogues.
 if HAVE_CMOCKA
 client_units = \
+	tests/client/cursors-test \
+	tests/client/device-test \
 	tests/client/lines-test \
 	tests/client/options-test \
 	tests/client/outbox-test \
@@ -9,16 +11,23 @@ client_units = \
 check_PROGRAMS += $(client_units)
 TESTS += $(client_units)
 
+# For programs that include disk-faults.h.
+DISK_FAULT_WRAPS = \
+	-Wl,--wrap=openat,--wrap=mkdirat,--wrap=renameat,--wrap=unlinkat \
+	-Wl,--wrap=write,--wrap=fsync,--wrap=fdatasync,--wrap=flock
+tests_client_cursors_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_cursors_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_cursors_test_LDFLAGS = $(AM_LDFLAGS) $(DISK_FAULT_WRAPS)
+tests_client_device_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_device_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_device_test_LDFLAGS = $(AM_LDFLAGS) $(DISK_FAULT_WRAPS)
 tests_client_lines_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_lines_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_options_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_options_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_outbox_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_outbox_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
-# Every call by which the outbox changes the disk goes through the test, and what names it.
-tests_client_outbox_test_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=openat,--wrap=mkdirat,--wrap=renameat,--wrap=unlinkat \
-	-Wl,--wrap=write,--wrap=fsync,--wrap=flock \
+tests_client_outbox_test_LDFLAGS = $(AM_LDFLAGS) $(DISK_FAULT_WRAPS) \
 	-Wl,--wrap=clock_real_us,--wrap=getrandom
 tests_client_printable_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_printable_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
@@ -32,4 +41,5 @@ client_dialogues = \
 	tests/client/test_terminal.py
 TESTS += $(client_dialogues)
 EXTRA_DIST += $(client_dialogues) \
-	tests/client/fakeserver.py tests/client/harness.py tests/client/screen.py
+	tests/client/disk-faults.h tests/client/fakeserver.py \
+	tests/client/harness.py tests/client/screen.py

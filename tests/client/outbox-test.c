@@ -1,16 +1,16 @@
 /* The outbox: order, limits, inheritance, and what is on disk after a crash or a failure at each
  * single call to the system.
  *
- * The linker leads the calls by which it changes the disk through here (--wrap): the n-th of them
- * ends the process or fails.
+ * The calls by which it changes the disk go through disk-faults.h.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/outbox.h"
 
+#include "disk-faults.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,65 +23,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define CRASHED 42
-
-enum fault_kind {
-    FAULT_NONE,
-    FAULT_CRASH,
-    FAULT_ERROR,
-};
-
-static struct {
-    enum fault_kind kind;
-    unsigned countdown; /* calls until it happens; 1: the next */
-    bool happened;
-    char trace[256]; /* the calls by their first letters */
-    size_t calls;
-} fault;
-
-/* True if this call has to fail. */
-static bool step(char letter)
-{
-    if (fault.calls < sizeof(fault.trace) - 1)
-        fault.trace[fault.calls++] = letter;
-    if (fault.kind == FAULT_NONE || fault.countdown == 0 || --fault.countdown > 0)
-        return false;
-    if (fault.kind == FAULT_CRASH)
-        _exit(CRASHED);
-    fault.happened = true;
-    errno = EIO;
-    return true;
-}
-
-#define WRAP(letter, type, name, parameters, arguments)                                            \
-    type __real_##name parameters;                                                                 \
-    type __wrap_##name parameters;                                                                 \
-    type __wrap_##name parameters                                                                  \
-    {                                                                                              \
-        return step(letter) ? -1 : __real_##name arguments;                                        \
-    }
-
-WRAP('m', int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode))
-WRAP('r', int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
-WRAP('u', int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
-WRAP('w', ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
-WRAP('s', int, fsync, (int fd), (fd))
-WRAP('l', int, flock, (int fd, int operation), (fd, operation))
-
-int __real_openat(int fd, const char *path, int flags, ...);
-int __wrap_openat(int fd, const char *path, int flags, ...);
-
-int __wrap_openat(int fd, const char *path, int flags, ...)
-{
-    va_list args;
-    mode_t mode;
-
-    va_start(args, flags);
-    mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-    va_end(args);
-    return step('o') ? -1 : __real_openat(fd, path, flags, mode);
-}
 
 /* The clock, and what is drawn at random, while they are told to stand still. */
 static struct {
@@ -108,32 +49,15 @@ ssize_t __wrap_getrandom(void *data, size_t size, unsigned flags)
     return (ssize_t)size;
 }
 
-static void arm(enum fault_kind kind, unsigned countdown)
-{
-    memset(&fault, 0, sizeof(fault));
-    fault.kind = kind;
-    fault.countdown = countdown;
-}
-
-static char folder[64];
-
 static int setup(void **state)
 {
-    arm(FAULT_NONE, 0);
     memset(&still, 0, sizeof(still));
-    strcpy(folder, "/tmp/multichat-outbox-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
+    return make_folder();
 }
 
 static int teardown(void **state)
 {
-    arm(FAULT_NONE, 0);
-    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_folder();
 }
 
 static struct outbox *open_outbox(void)

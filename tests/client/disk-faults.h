@@ -1,0 +1,121 @@
+/* Calls that change the disk, of which one fails or ends the process on demand, and a folder to try
+ * it in. A program that includes this is linked with DISK_FAULT_WRAPS.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define CRASHED 42 /* exit code of a process that a fault ended */
+
+enum fault_kind {
+    FAULT_NONE,
+    FAULT_CRASH, /* the process ends before the call */
+    FAULT_TORN,  /* as FAULT_CRASH, but a write(2) writes half before */
+    FAULT_ERROR, /* the call fails with EIO */
+};
+
+static struct {
+    enum fault_kind kind;
+    unsigned countdown; /* calls until it happens; 1: the next */
+    bool happened;
+    char trace[256]; /* the calls by their letters */
+    size_t calls;
+} fault;
+
+/* True if the call that `letter` stands for is the one. */
+static bool fault_is_due(char letter)
+{
+    if (fault.calls < sizeof(fault.trace) - 1)
+        fault.trace[fault.calls++] = letter;
+    return fault.kind != FAULT_NONE && fault.countdown > 0 && --fault.countdown == 0;
+}
+
+/* True if this call has to fail. */
+static bool fault_step(char letter)
+{
+    if (!fault_is_due(letter))
+        return false;
+    if (fault.kind != FAULT_ERROR)
+        _exit(CRASHED);
+    fault.happened = true;
+    errno = EIO;
+    return true;
+}
+
+#define WRAP(letter, type, name, parameters, arguments)                                            \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters                                                                  \
+    {                                                                                              \
+        return fault_step(letter) ? -1 : __real_##name arguments;                                  \
+    }
+
+WRAP('m', int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode))
+WRAP('r', int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
+WRAP('u', int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
+WRAP('s', int, fsync, (int fd), (fd))
+WRAP('d', int, fdatasync, (int fd), (fd))
+WRAP('l', int, flock, (int fd, int operation), (fd, operation))
+
+ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+    if (fault.kind == FAULT_TORN && fault.countdown == 1)
+        (void)!__real_write(fd, data, size / 2);
+    return fault_step('w') ? -1 : __real_write(fd, data, size);
+}
+
+int __real_openat(int fd, const char *path, int flags, ...);
+int __wrap_openat(int fd, const char *path, int flags, ...);
+
+int __wrap_openat(int fd, const char *path, int flags, ...)
+{
+    va_list args;
+    mode_t mode;
+
+    va_start(args, flags);
+    mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return fault_step('o') ? -1 : __real_openat(fd, path, flags, mode);
+}
+
+static void arm(enum fault_kind kind, unsigned countdown)
+{
+    memset(&fault, 0, sizeof(fault));
+    fault.kind = kind;
+    fault.countdown = countdown;
+}
+
+/* A folder for the test, empty at first. */
+static char folder[64];
+
+static int make_folder(void)
+{
+    arm(FAULT_NONE, 0);
+    strcpy(folder, "/tmp/multichat-disk-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+static int remove_folder(void)
+{
+    arm(FAULT_NONE, 0);
+    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
