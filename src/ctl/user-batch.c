@@ -128,23 +128,45 @@ static int take_line(struct batch *batch, json_int_t number, char *text, size_t 
     return json_array_size(batch->users) == ADMIN_BATCH_MAX ? flush(batch) : EXIT_OK;
 }
 
+/* The file could not be read to its end; what stood before that has been seen to. */
+static int tell_read_failure(const struct batch *batch, int error)
+{
+    const struct ctl *ctl = batch->ctl;
+
+    if (!ctl->options.json)
+        return print_failure(ctl, EXIT_USAGE, "usage", "%s: %s", ctl->options.batch,
+                             strerror(error));
+    json_t *answer =
+        admin_refusal(ADMIN_CODE_INVALID, "%s: %s", ctl->options.batch, strerror(error));
+    json_object_set_new(answer, "code", json_string("usage"));
+    json_object_set_new(answer, "added", json_integer(batch->added));
+    json_object_set(answer, "refused", batch->refused);
+    print_json(answer);
+    json_decref(answer);
+    return EXIT_USAGE;
+}
+
 static int take_lines(struct batch *batch, FILE *stream)
 {
     char *text = NULL;
     size_t size = 0;
     ssize_t len;
-    int code = EXIT_OK;
+    int code = EXIT_OK, error = 0;
 
-    for (json_int_t number = 1; code == EXIT_OK && (len = getline(&text, &size, stream)) >= 0;
-         number++)
-        code = take_line(batch, number, text, (size_t)len);
-    if (code == EXIT_OK && ferror(stream))
-        code = print_failure(batch->ctl, EXIT_USAGE, "usage", "%s: %s", batch->ctl->options.batch,
-                             strerror(errno));
+    for (json_int_t number = 1; code == EXIT_OK && error == 0; number++) {
+        if ((len = getline(&text, &size, stream)) < 0 && !ferror(stream))
+            break;
+        if (ferror(stream)) /* what it gave is a part of a line */
+            error = errno;
+        else
+            code = take_line(batch, number, text, (size_t)len);
+    }
     if (text)
         explicit_bzero(text, size);
     free(text);
-    return code == EXIT_OK ? flush(batch) : code;
+    if (code == EXIT_OK)
+        code = flush(batch);
+    return code == EXIT_OK && error ? tell_read_failure(batch, error) : code;
 }
 
 static int report(struct batch *batch)

@@ -102,6 +102,34 @@ def test_batch_refusals_come_in_the_order_of_their_lines(site):
             assert [int(n) for n in re.findall(r"line (\d+): ", told)] == list(wrong)
 
 
+def test_batch_that_cannot_be_read_to_its_end(site):
+    """A pipe that would have to be waited for: what came before that is added, and it is said."""
+    for added in (2, 3):
+        reader, writer = os.pipe()
+        try:
+            os.set_blocking(reader, False)
+            os.write(writer, b"alice:pw\nbob:pw\n" + b"carol:pw\n" * (added - 2) + b"dave:p")
+            arguments = [program("multichatctl"), "--config", site.config, "user", "add",
+                         "--batch", "-"]
+            if added == 3:
+                arguments.insert(1, "--json")
+            result = subprocess.run(arguments, stdin=reader, capture_output=True, check=False,
+                                    encoding="utf-8", timeout=PATIENCE * 2)
+        finally:
+            os.close(reader)
+            os.close(writer)
+        assert result.returncode == USAGE, result
+        if added == 2:
+            assert "-: Resource temporarily unavailable" in result.stderr
+            assert "2 users had been added before that" in result.stderr
+            assert site.userids() == ["alice", "bob"]
+        else:
+            answer = json.loads(result.stdout)
+            assert answer["ok"] is False and answer["code"] == "usage" and answer["added"] == 1
+            assert [refusal["line"] for refusal in answer["refused"]] == [1, 2]
+            assert site.userids() == ["alice", "bob", "carol"]
+
+
 def test_many(site):
     """More than a request's worth of users, and more than a page of them."""
     count = 620
