@@ -24,6 +24,10 @@ static const struct verb verbs[] = {
     {"user list", 0, PAGED, verb_user_list},
     {"user disable", ARGUMENT_BIT(USERID), 0, verb_user_disable},
     {"user enable", ARGUMENT_BIT(USERID), 0, verb_user_enable},
+    {"user bulk", ARGUMENT_BIT(USERID) | ARGUMENT_BIT(BULK), 0, verb_user_bulk},
+    {"user revoke", ARGUMENT_BIT(USERID), 0, verb_user_revoke},
+    {"user devices", ARGUMENT_BIT(USERID), 0, verb_user_devices},
+    {"user forget", ARGUMENT_BIT(USERID) | ARGUMENT_BIT(DEVICE), 0, verb_user_forget},
     {"user delete", ARGUMENT_BIT(USERID), 0, verb_user_delete},
     {"room add", ARGUMENT_BIT(ROOM), 0, verb_room_add},
     {"room delete", ARGUMENT_BIT(ROOM), 0, verb_room_delete},
@@ -115,8 +119,9 @@ json_t *refusal_of_outcome(enum dal_outcome outcome)
 
 json_t *user_to_json(const struct user *user)
 {
-    return json_pack("{s:s,s:s,s:b,s:I}", "userid", user->userid, "name", user->name, "disabled",
-                     user->disabled, "created_ms", (json_int_t)user->created_ms);
+    return json_pack("{s:s,s:s,s:b,s:b,s:I}", "userid", user->userid, "name", user->name,
+                     "disabled", user->disabled, "bulk", user->bulk, "created_ms",
+                     (json_int_t)user->created_ms);
 }
 
 /* -- the life of a request -------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ struct admin;
     X(UNKNOWN_VERB, "unknown-verb", "there is no such verb")                                       \
     X(INVALID, "invalid", "an argument is missing, unknown or not allowed")                        \
     X(TAKEN, "taken", "something of that name is there already")                                   \
-    X(MISSING, "missing", "there is no such user, room or member")                                 \
+    X(MISSING, "missing", "there is no such user, device, room or member")                         \
     X(FORBIDDEN, "forbidden", "the caller may not administer")                                     \
     X(BUSY, "busy", "a limit is reached; try again later")                                         \
     X(UNAVAILABLE, "unavailable", "storage is away; nothing was changed")                          \
@@ -48,7 +48,8 @@ enum admin_code {
 /* The host's part; each may be NULL. */
 struct admin_hooks {
     /* Something about the user has been changed in storage: he was added, deleted, disabled,
-     * enabled, given a password, or is no longer in the rooms he was in. */
+     * enabled, given a password or the right to bulk, his sessions have been ended, a device of his
+     * is gone, or he is no longer in the rooms he was in. */
     void (*account_changed)(void *userdata, struct bytes userid);
     /* Adds what the host knows to the answer of "status", beside its "storage" object: one member
      * per section ("daemon", "presence", "counters" …), each an object of plain values. */

@@ -85,6 +85,22 @@ static const char *take_users(struct arguments *arguments, json_t *value, const 
 }
 _Static_assert(ADMIN_BATCH_MAX == 100, "the words above say so");
 
+static const char *take_bulk(struct arguments *arguments, json_t *value, const char *text,
+                             size_t len)
+{
+    (void)text, (void)len;
+    arguments->bulk = json_is_true(value);
+    return NULL;
+}
+
+static const char *take_device(struct arguments *arguments, json_t *value, const char *text,
+                               size_t len)
+{
+    (void)value;
+    arguments->device = (struct bytes){text, len};
+    return len <= DEVICE_NAME_MAX ? NULL : "it is longer than any device's name";
+}
+
 static const struct argument_type argument_types[ARGUMENT_COUNT] = {
     [ARGUMENT_USERID] = {"userid", JSON_STRING, take_userid},
     [ARGUMENT_NAME] = {"name", JSON_STRING, take_name},
@@ -93,11 +109,28 @@ static const struct argument_type argument_types[ARGUMENT_COUNT] = {
     [ARGUMENT_AFTER] = {"after", JSON_STRING, take_after},
     [ARGUMENT_LIMIT] = {"limit", JSON_INTEGER, take_limit},
     [ARGUMENT_USERS] = {"users", JSON_ARRAY, take_users},
+    [ARGUMENT_BULK] = {"bulk", JSON_TRUE, take_bulk},
+    [ARGUMENT_DEVICE] = {"device", JSON_STRING, take_device},
 };
+
+/* JSON_TRUE stands for both booleans. */
+static bool has_type(const json_t *value, json_type type)
+{
+    return type == JSON_TRUE ? json_is_boolean(value) : json_typeof(value) == type;
+}
 
 static const char *type_words(json_type type)
 {
-    return type == JSON_STRING ? "a string" : type == JSON_INTEGER ? "a whole number" : "an array";
+    switch (type) {
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+        return "a whole number";
+    case JSON_TRUE:
+        return "true or false";
+    default:
+        return "an array";
+    }
 }
 
 /* "userid, name, password" into `text`. */
@@ -137,7 +170,7 @@ static json_t *parse_one(json_t *json, const struct argument_type *type,
     json_error_t error;
 
     if (json_unpack_ex(json, &error, 0, "{s:o}", type->name, &value) < 0 ||
-        json_typeof(value) != type->type)
+        !has_type(value, type->type))
         return admin_refusal(ADMIN_CODE_INVALID, "the argument \"%s\" has to be %s", type->name,
                              type_words(type->type));
     const char *why =

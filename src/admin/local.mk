@@ -4,6 +4,7 @@ src_admin_libadmin_a_SOURCES = \
 	src/admin/admin.c src/admin/admin.h \
 	src/admin/arguments.c \
 	src/admin/batch.c \
+	src/admin/devices.c \
 	src/admin/request.h \
 	src/admin/rooms.c \
 	src/admin/settings.c src/admin/settings.h \

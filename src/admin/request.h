@@ -27,6 +27,8 @@ enum argument {
     ARGUMENT_AFTER,
     ARGUMENT_LIMIT,
     ARGUMENT_USERS,
+    ARGUMENT_BULK,
+    ARGUMENT_DEVICE,
     ARGUMENT_COUNT
 };
 
@@ -34,9 +36,10 @@ enum argument {
 
 struct arguments {
     unsigned given; /* ARGUMENT_BITs */
-    struct bytes userid, name, password, after;
+    struct bytes userid, name, password, after, device;
     char room[NAME_MAX_BYTES + 2]; /* with its '#' */
     unsigned limit;
+    bool bulk;
     json_t *users; /* borrowed */
 };
 
@@ -89,7 +92,7 @@ json_t *refusal_of_conflict(const struct arguments *arguments, const char *confl
 /* Tells the host. */
 void request_account_changed(struct request *request, struct bytes userid);
 
-/* {"userid": …, "name": …, "disabled": …, "created_ms": …} */
+/* {"userid": …, "name": …, "disabled": …, "bulk": …, "created_ms": …} */
 json_t *user_to_json(const struct user *user);
 /* An answer with at most `limit` of them as `member`, and "next" where there are more. */
 json_t *users_to_json(const char *member, const struct user *users, size_t count, unsigned limit);
@@ -102,6 +105,10 @@ void verb_user_passwd(struct request *request);
 void verb_user_list(struct request *request);
 void verb_user_disable(struct request *request);
 void verb_user_enable(struct request *request);
+void verb_user_bulk(struct request *request);
+void verb_user_revoke(struct request *request);
+void verb_user_devices(struct request *request);
+void verb_user_forget(struct request *request);
 void verb_user_delete(struct request *request);
 void verb_room_add(struct request *request);
 void verb_room_delete(struct request *request);

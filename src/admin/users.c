@@ -92,7 +92,7 @@ void verb_user_passwd(struct request *request)
                                               passwd_hashed, request));
 }
 
-/* -- disable, enable, delete ------------------------------------------------------------------ */
+/* -- disable, enable, bulk, revoke, delete ---------------------------------------------------- */
 
 void verb_user_disable(struct request *request)
 {
@@ -104,6 +104,17 @@ void verb_user_enable(struct request *request)
 {
     request_check(request,
                   dal_user_set_disabled(request->arguments.userid, false, user_changed, request));
+}
+
+void verb_user_bulk(struct request *request)
+{
+    request_check(request, dal_user_set_bulk(request->arguments.userid, request->arguments.bulk,
+                                             user_changed, request));
+}
+
+void verb_user_revoke(struct request *request)
+{
+    request_check(request, dal_user_revoke(request->arguments.userid, user_changed, request));
 }
 
 void verb_user_delete(struct request *request)

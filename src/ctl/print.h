@@ -26,7 +26,7 @@ void print_json(const json_t *answer);
 void print_clean(FILE *stream, const char *text);
 
 /* A table of `columns` aligned columns: cells row by row, the first row being the titles. */
-#define TABLE_COLUMNS_MAX 4
+#define TABLE_COLUMNS_MAX 5
 void print_table(unsigned columns, const char *const *cells, size_t rows);
 
 /* The local date and time of `ms` since the epoch, into `text`, which is returned. */

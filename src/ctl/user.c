@@ -83,27 +83,103 @@ int command_user_delete(struct ctl *ctl)
     return code == EXIT_OK ? conclude(ctl, answer, "user %s deleted", ctl->arguments[0]) : code;
 }
 
+int command_user_bulk(struct ctl *ctl)
+{
+    const char *word = ctl->arguments[1];
+    bool on = strcmp(word, "on") == 0;
+    json_t *request = NULL, *answer = NULL;
+
+    if (!on && strcmp(word, "off") != 0)
+        return print_failure(ctl, EXIT_USAGE, "usage", "\"user bulk\" takes on or off");
+    int code = request_of(ctl, "userid", NULL, &request);
+    if (code == EXIT_OK) {
+        json_object_set_new(request, "bulk", json_boolean(on));
+        code = ask(ctl, request, &answer);
+    }
+    return code == EXIT_OK ? conclude(ctl, answer,
+                                      on ? "user %s may send without limits of rate"
+                                         : "limits of rate hold for user %s",
+                                      ctl->arguments[0])
+                           : code;
+}
+
+int command_user_revoke(struct ctl *ctl)
+{
+    json_t *answer = NULL;
+    int code = ask_about(ctl, "userid", NULL, &answer);
+
+    return code == EXIT_OK
+               ? conclude(ctl, answer, "the sessions of user %s have ended", ctl->arguments[0])
+               : code;
+}
+
+int command_user_forget(struct ctl *ctl)
+{
+    json_t *answer = NULL;
+    int code = ask_about(ctl, "userid", "device", &answer);
+
+    return code == EXIT_OK ? conclude(ctl, answer, "device %s of user %s deleted",
+                                      ctl->arguments[1], ctl->arguments[0])
+                           : code;
+}
+
+#define VERSION_TEXT 12
+
+int command_user_devices(struct ctl *ctl)
+{
+    json_t *answer = NULL;
+    int code = ask_about(ctl, "userid", NULL, &answer);
+
+    if (code != EXIT_OK)
+        return code;
+    const json_t *devices = json_object_get(answer, "devices");
+    size_t count = json_array_size(devices), cell = 3;
+    const char **cells = calloc((count + 1) * 3, sizeof(*cells));
+    char(*dates)[DATE_MAX] = calloc(count + 1, sizeof(*dates));
+    char(*versions)[VERSION_TEXT] = calloc(count + 1, sizeof(*versions));
+
+    if (ctl->options.json) {
+        print_json(answer);
+    } else if (cells && dates && versions) {
+        memcpy(cells, (const char *const[]){"DEVICE", "VERSION", "SEEN"}, 3 * sizeof(*cells));
+        for (size_t i = 0; i < count; i++) {
+            const json_t *device = json_array_get(devices, i);
+            snprintf(versions[i], VERSION_TEXT, "%u", (unsigned)number_of(device, "version"));
+            cells[cell++] = text_of(device, "device");
+            cells[cell++] = versions[i];
+            cells[cell++] = format_date(number_of(device, "seen_ms"), dates[i]);
+        }
+        print_table(3, cells, count + 1);
+    }
+    free(cells);
+    free(dates);
+    free(versions);
+    json_decref(answer);
+    return EXIT_OK;
+}
+
 int show_users(const struct ctl *ctl, json_t *answer, const char *member)
 {
     const json_t *users = json_object_get(answer, member);
-    size_t count = json_array_size(users), cell = 4;
-    const char **cells = calloc((count + 1) * 4, sizeof(*cells));
+    size_t count = json_array_size(users), cell = 5;
+    const char **cells = calloc((count + 1) * 5, sizeof(*cells));
     char(*dates)[DATE_MAX] = calloc(count + 1, sizeof(*dates));
 
     if (ctl->options.json) {
         print_json(answer);
     } else if (cells && dates) {
-        memcpy(cells, (const char *const[]){"USERID", "NAME", "STATE", "CREATED"},
-               4 * sizeof(*cells));
+        memcpy(cells, (const char *const[]){"USERID", "NAME", "STATE", "RIGHTS", "CREATED"},
+               5 * sizeof(*cells));
         for (size_t i = 0; i < count; i++) {
             const json_t *user = json_array_get(users, i);
             cells[cell++] = text_of(user, "userid");
             cells[cell++] = text_of(user, "name");
             cells[cell++] =
                 json_is_true(json_object_get(user, "disabled")) ? "disabled" : "enabled";
+            cells[cell++] = json_is_true(json_object_get(user, "bulk")) ? "bulk" : "-";
             cells[cell++] = format_date(number_of(user, "created_ms"), dates[i]);
         }
-        print_table(4, cells, count + 1);
+        print_table(5, cells, count + 1);
     }
     free(cells);
     free(dates);

@@ -1,221 +1,16 @@
-/* The verb table against real storage (SQLite) and a real password pool, with hooks that record
- * what they are told.
+/* The verb table against real storage (SQLite) and a real password pool.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "admin/admin.h"
-#include "dal/dal.h"
-#include "model/name.h"
+#include "fixture.h"
+
 #include "util/hash.h"
 
 #include <malloc.h>
-#include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define TOLD_MAX 2048
-
-struct host {
-    char folder[64];
-    char path[96];
-    struct password_pool *pool;
-    struct admin *admin;
-    char told[TOLD_MAX][NAME_MAX_BYTES + 1]; /* account_changed, in order */
-    size_t told_count;
-};
-
-/* An answer, and how often it came. */
-struct answer {
-    json_t *json;
-    unsigned count;
-};
-
-static void note_changed(void *userdata, struct bytes userid)
-{
-    struct host *host = userdata;
-
-    assert_true(host->told_count < TOLD_MAX);
-    snprintf(host->told[host->told_count++], sizeof(host->told[0]), "%.*s", BYTES_ARG(userid));
-}
-
-static void add_status(void *userdata, json_t *into)
-{
-    (void)userdata;
-    json_object_set_new(into, "daemon", json_pack("{s:i}", "answer", 42));
-}
-
-/* -- set-up ----------------------------------------------------------------------------------- */
-
-static void pinged(void *userdata, enum dal_outcome outcome)
-{
-    *(bool *)userdata = true;
-}
-
-/* Opens storage and waits until its threads have connected or found that they cannot. */
-static void open_storage(const char *path)
-{
-    struct dal_config config = {.driver = "sqlite",
-                                .sqlite_path = path,
-                                .writers = 1,
-                                .readers = 1,
-                                .queue_max = 64,
-                                .migrate = true};
-    char *error = NULL;
-    int result = dal_open(&config, &error);
-
-    if (result < 0)
-        fail_msg("dal_open: %s", error ? error : "?");
-    bool answered = false;
-    assert_int_equal(dal_ping(pinged, &answered), 0);
-    while (!answered) {
-        struct pollfd entry = {.fd = dal_fd(), .events = POLLIN};
-        assert_true(poll(&entry, 1, 30000) > 0);
-        dal_dispatch();
-    }
-}
-
-static int setup_with(void **state, unsigned queue_max, const char *path)
-{
-    struct host *host = calloc(1, sizeof(*host));
-    struct password_cost cost = {.operations = 1, .memory = 8192UL * 1024};
-    struct admin_hooks hooks = {note_changed, add_status, host};
-
-    assert_non_null(host);
-    snprintf(host->folder, sizeof(host->folder), "/tmp/admin-test-XXXXXX");
-    assert_non_null(mkdtemp(host->folder));
-    snprintf(host->path, sizeof(host->path), "%s%s", host->folder, path);
-    open_storage(host->path);
-    assert_int_equal(password_pool_new(1, queue_max, &cost, &host->pool), 0);
-    assert_int_equal(admin_new(host->pool, &hooks, &host->admin), 0);
-    *state = host;
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return setup_with(state, 64, "/test.db");
-}
-
-static int setup_narrow(void **state)
-{
-    return setup_with(state, 2, "/test.db");
-}
-
-static int setup_away(void **state)
-{
-    return setup_with(state, 64, "/missing/test.db");
-}
-
-static int teardown(void **state)
-{
-    struct host *host = *state;
-    char command[128];
-
-    dal_close();
-    password_pool_free(host->pool);
-    admin_free(host->admin);
-    snprintf(command, sizeof(command), "rm -rf %s", host->folder);
-    int result = system(command);
-    free(host);
-    return result;
-}
-
-/* -- asking ----------------------------------------------------------------------------------- */
-
-static void keep_answer(void *userdata, json_t *json)
-{
-    struct answer *answer = userdata;
-
-    answer->json = json_incref(json);
-    answer->count++;
-}
-
-static void turn(struct host *host)
-{
-    struct pollfd entries[2] = {{.fd = dal_fd(), .events = POLLIN},
-                                {.fd = password_pool_fd(host->pool), .events = POLLIN}};
-
-    dal_flush();
-    assert_true(poll(entries, 2, 30000) > 0);
-    if (entries[0].revents)
-        dal_dispatch();
-    if (entries[1].revents)
-        password_pool_dispatch(host->pool);
-}
-
-static void wait_answer(struct host *host, struct answer *answer)
-{
-    while (answer->count == 0)
-        turn(host);
-    assert_int_equal(answer->count, 1);
-    assert_non_null(answer->json);
-}
-
-static json_t *ask_line(struct host *host, const char *line)
-{
-    struct answer answer = {0};
-
-    admin_handle_line(host->admin, bytes_of(line), keep_answer, &answer);
-    wait_answer(host, &answer);
-    return answer.json;
-}
-
-/* As ask_line(), for lines written with ' in the place of ". */
-PRINTF_LIKE(2, 3) static json_t *ask(struct host *host, const char *format, ...)
-{
-    char line[4096];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    for (char *c = line; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    return ask_line(host, line);
-}
-
-static const char *text_of(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-
-    return text ? text : "(none)";
-}
-
-static void expect_ok(json_t *answer)
-{
-    if (!json_is_true(json_object_get(answer, "ok")))
-        fail_msg("refused: %s", text_of(answer, "error"));
-    json_decref(answer);
-}
-
-/* Refused as `code` with `words` somewhere in the sentence. */
-static void expect_refusal(json_t *answer, const char *code, const char *words)
-{
-    assert_true(json_is_false(json_object_get(answer, "ok")));
-    assert_string_equal(text_of(answer, "code"), code);
-    if (!strstr(text_of(answer, "error"), words))
-        fail_msg("\"%s\" does not say \"%s\"", text_of(answer, "error"), words);
-    json_decref(answer);
-}
-
-static void add_user(struct host *host, const char *userid)
-{
-    expect_ok(ask(host, "{'verb':'user add','userid':'%s','password':'pw-%s'}", userid, userid));
-}
-
-static void expect_told(struct host *host, const char *userid)
-{
-    assert_int_equal(host->told_count, 1);
-    assert_string_equal(host->told[0], userid);
-    host->told_count = 0;
-}
 
 /* -- requests that are wrong ------------------------------------------------------------------ */
 
@@ -261,6 +56,14 @@ static void wrong_requests_are_named(void **state)
         {"{'verb':'user disable','userid':'nobody'}", "missing", "there is no user nobody"},
         {"{'verb':'user enable','userid':'nobody'}", "missing", "there is no user nobody"},
         {"{'verb':'user delete','userid':'nobody'}", "missing", "there is no user nobody"},
+        {"{'verb':'user bulk','userid':'nobody','bulk':true}", "missing", "no user nobody"},
+        {"{'verb':'user bulk','userid':'nobody','bulk':'on'}", "invalid", "true or false"},
+        {"{'verb':'user bulk','userid':'nobody','bulk':1}", "invalid", "true or false"},
+        {"{'verb':'user bulk','userid':'nobody'}", "invalid", "needs the argument \"bulk\""},
+        {"{'verb':'user revoke','userid':'nobody'}", "missing", "there is no user nobody"},
+        {"{'verb':'user devices','userid':'nobody'}", "missing", "there is no user nobody"},
+        {"{'verb':'user forget','userid':'nobody','device':'d'}", "missing", "no user nobody"},
+        {"{'verb':'user forget','userid':'nobody'}", "invalid", "needs the argument \"device\""},
         {"{'verb':'room delete','room':'none'}", "missing", "there is no room #none"},
         {"{'verb':'room members','room':'none'}", "missing", "there is no room #none"},
         {"{'verb':'room join','room':'none','userid':'a'}", "missing", "there is no room #none"},
@@ -386,14 +189,16 @@ static void a_new_password_replaces_the_old(void **state)
     assert_int_equal(password_verify(hash, bytes_of("new one")), 1);
 }
 
-static bool is_disabled(struct host *host)
+/* What the list says of the first user. */
+static bool user_is(struct host *host, const char *member)
 {
     json_t *answer = ask(host, "{'verb':'user list'}");
     const json_t *user = json_array_get(json_object_get(answer, "users"), 0);
-    bool disabled = json_is_true(json_object_get(user, "disabled"));
+    bool is = json_is_true(json_object_get(user, member));
 
+    assert_true(json_is_boolean(json_object_get(user, member)));
     json_decref(answer);
-    return disabled;
+    return is;
 }
 
 static void users_are_disabled_enabled_deleted(void **state)
@@ -404,14 +209,116 @@ static void users_are_disabled_enabled_deleted(void **state)
     host->told_count = 0;
     expect_ok(ask(host, "{'verb':'user disable','userid':'alice'}"));
     expect_told(host, "alice");
-    assert_true(is_disabled(host));
+    assert_true(user_is(host, "disabled"));
     expect_ok(ask(host, "{'verb':'user enable','userid':'alice'}"));
     expect_told(host, "alice");
-    assert_false(is_disabled(host));
+    assert_false(user_is(host, "disabled"));
     expect_ok(ask(host, "{'verb':'user delete','userid':'alice'}"));
     expect_told(host, "alice");
     expect_refusal(ask(host, "{'verb':'user delete','userid':'alice'}"), "missing", "alice");
     add_user(host, "alice");
+}
+
+static void users_get_and_lose_the_right_to_bulk(void **state)
+{
+    struct host *host = *state;
+
+    add_user(host, "alice");
+    host->told_count = 0;
+    assert_false(user_is(host, "bulk"));
+    expect_ok(ask(host, "{'verb':'user bulk','userid':'alice','bulk':true}"));
+    expect_told(host, "alice");
+    assert_true(user_is(host, "bulk"));
+    expect_ok(ask(host, "{'verb':'user bulk','userid':'alice','bulk':false}"));
+    expect_told(host, "alice");
+    assert_false(user_is(host, "bulk"));
+}
+
+/* -- sessions and devices --------------------------------------------------------------------- */
+
+/* What storage knows of a user, as far as these cases ask. */
+struct known {
+    bool done;
+    uint64_t id;
+    uint32_t epoch;
+    size_t devices;
+};
+
+static void note_known(void *userdata, enum dal_outcome outcome, const struct dal_account *account)
+{
+    assert_int_equal(outcome, DAL_OK);
+    *(struct known *)userdata =
+        (struct known){true, account->user.id, account->user.auth_epoch, account->device_count};
+}
+
+static struct known known_of(struct host *host, const char *userid)
+{
+    struct known known = {.done = false};
+
+    assert_int_equal(dal_account_find(bytes_of(userid), note_known, &known), 0);
+    while (!known.done)
+        turn(host);
+    return known;
+}
+
+static void device_added(void *userdata, enum dal_outcome outcome, uint64_t device)
+{
+    assert_int_equal(outcome, DAL_OK);
+    *(bool *)userdata = true;
+}
+
+static void add_device(struct host *host, const char *userid, const char *name)
+{
+    bool done = false;
+
+    assert_int_equal(
+        dal_device_add(known_of(host, userid).id, bytes_of(name), NULL, 0, device_added, &done), 0);
+    while (!done)
+        turn(host);
+}
+
+static void a_revocation_raises_the_epoch(void **state)
+{
+    struct host *host = *state;
+
+    add_user(host, "alice");
+    uint32_t epoch = known_of(host, "alice").epoch;
+    host->told_count = 0;
+    expect_ok(ask(host, "{'verb':'user revoke','userid':'alice'}"));
+    expect_told(host, "alice");
+    assert_int_equal(known_of(host, "alice").epoch, epoch + 1);
+}
+
+static void devices_are_listed_and_forgotten(void **state)
+{
+    struct host *host = *state;
+
+    add_user(host, "alice");
+    add_user(host, "bob");
+    add_device(host, "alice", "1/[::1]:10001");
+    add_device(host, "alice", "2/laptop");
+    add_device(host, "bob", "2/laptop");
+    json_t *answer = ask(host, "{'verb':'user devices','userid':'alice'}");
+    const json_t *devices = json_object_get(answer, "devices");
+    assert_int_equal(json_array_size(devices), 2);
+    assert_string_equal(text_of(json_array_get(devices, 0), "device"), "[::1]:10001");
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(devices, 0), "version")), 1);
+    assert_string_equal(text_of(json_array_get(devices, 1), "device"), "laptop");
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(devices, 1), "version")), 2);
+    assert_true(json_integer_value(json_object_get(json_array_get(devices, 1), "seen_ms")) >
+                1500000000000);
+    json_decref(answer);
+
+    host->told_count = 0;
+    expect_ok(ask(host, "{'verb':'user forget','userid':'alice','device':'laptop'}"));
+    expect_told(host, "alice");
+    expect_refusal(ask(host, "{'verb':'user forget','userid':'alice','device':'laptop'}"),
+                   "missing", "alice has no device laptop");
+    expect_refusal(ask(host, "{'verb':'user forget','userid':'alice','device':'2/laptop'}"),
+                   "missing", "alice has no device 2/laptop");
+    expect_ok(ask(host, "{'verb':'user forget','userid':'alice','device':'[::1]:10001'}"));
+    assert_int_equal(known_of(host, "alice").devices, 0);
+    assert_int_equal(known_of(host, "bob").devices, 1);
 }
 
 /* -- batches ---------------------------------------------------------------------------------- */
@@ -710,6 +617,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_taken_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(lists_come_in_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_password_replaces_the_old, setup, teardown),
+        cmocka_unit_test_setup_teardown(users_get_and_lose_the_right_to_bulk, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_revocation_raises_the_epoch, setup, teardown),
+        cmocka_unit_test_setup_teardown(devices_are_listed_and_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(users_are_disabled_enabled_deleted, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_names_those_it_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_waits_for_a_narrow_pool, setup_narrow, teardown),

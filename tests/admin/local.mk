@@ -3,7 +3,8 @@ if HAVE_CMOCKA
 if HAVE_SQLITE
 check_PROGRAMS += tests/admin/admin-test
 TESTS += tests/admin/admin-test
-tests_admin_admin_test_SOURCES = tests/admin/admin-test.c
+tests_admin_admin_test_SOURCES = tests/admin/admin-test.c \
+	tests/admin/fixture.c tests/admin/fixture.h
 tests_admin_admin_test_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 # What is freed is looked at.
 tests_admin_admin_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=free

@@ -36,7 +36,7 @@ def test_users(site):
     assert site.userids() == ["alice", "bob"]
     site.run("user", "disable", "bob")
     listing = site.run("user", "list").stdout.splitlines()
-    assert listing[0].split() == ["USERID", "NAME", "STATE", "CREATED"]
+    assert listing[0].split() == ["USERID", "NAME", "STATE", "RIGHTS", "CREATED"]
     assert listing[1].split()[:3] == ["alice", "Alice", "enabled"]
     assert listing[2].split()[:3] == ["bob", "bob", "disabled"]
     assert listing[1].index("enabled") == listing[2].index("disabled")
@@ -45,6 +45,50 @@ def test_users(site):
     site.run("user", "passwd", "alice", "--password-file", password)
     site.run("user", "delete", "bob")
     assert site.userids() == ["alice"]
+
+
+def test_bulk(site):
+    site.add("alice")
+    assert "without limits" in site.run("user", "bulk", "alice", "on").stdout
+    assert site.json("user", "list")["users"][0]["bulk"] is True
+    assert site.run("user", "list").stdout.splitlines()[1].split()[:4] == [
+        "alice", "alice", "enabled", "bulk"]
+    assert "limits of rate hold" in site.run("user", "bulk", "alice", "off").stdout
+    assert site.json("user", "list")["users"][0]["bulk"] is False
+    assert site.run("user", "list").stdout.splitlines()[1].split()[3] == "-"
+    assert "on or off" in site.run("user", "bulk", "alice", "yes", code=USAGE).stderr
+
+
+def test_revoke(site):
+    site.add("alice")
+    assert "sessions of user alice" in site.run("user", "revoke", "alice").stdout
+    assert site.json("user", "revoke", "alice") == {"ok": True}
+
+
+def test_no_devices(site):
+    site.add("alice")
+    assert site.json("user", "devices", "alice") == {"ok": True, "devices": []}
+    assert site.run("user", "devices", "alice").stdout.split() == ["DEVICE", "VERSION", "SEEN"]
+
+
+def test_devices(alone):
+    alone.add("alice", "bob")
+    with contextlib.closing(sqlite3.connect(alone.database)) as database, database:
+        database.executemany("INSERT INTO devices (user, name, seen_ms) VALUES (?, ?, ?)", [
+            (1, "1/127.0.0.1:10001", 1_600_000_000_000), (1, "2/" + KOREAN, 1_700_000_000_000),
+            (2, "2/laptop", 1)])
+    assert alone.json("user", "devices", "alice")["devices"] == [
+        {"device": "127.0.0.1:10001", "version": 1, "seen_ms": 1_600_000_000_000},
+        {"device": KOREAN, "version": 2, "seen_ms": 1_700_000_000_000}]
+    lines = alone.run("user", "devices", "alice").stdout.splitlines()
+    assert lines[1].split()[:2] == ["127.0.0.1:10001", "1"] and "2020-09-1" in lines[1]
+    assert lines[2].split()[:2] == [KOREAN, "2"] and "2023-11-1" in lines[2]
+    answer = alone.json("user", "forget", "alice", "laptop", code=REFUSED)
+    assert answer["code"] == "missing" and "alice has no device laptop" in answer["error"]
+    assert KOREAN in alone.run("user", "forget", "alice", KOREAN).stdout
+    alone.run("user", "forget", "alice", "127.0.0.1:10001")
+    assert alone.json("user", "devices", "alice")["devices"] == []
+    assert len(alone.json("user", "devices", "bob")["devices"]) == 1
 
 
 def test_user_refusals(site):
@@ -58,6 +102,11 @@ def test_user_refusals(site):
             (["user", "passwd", "bob", "--password-fd", "0"], "missing", "no user bob"),
             (["user", "disable", "bob"], "missing", "no user bob"),
             (["user", "enable", "bob"], "missing", "no user bob"),
+            (["user", "bulk", "bob", "on"], "missing", "no user bob"),
+            (["user", "revoke", "bob"], "missing", "no user bob"),
+            (["user", "devices", "bob"], "missing", "no user bob"),
+            (["user", "forget", "bob", "laptop"], "missing", "no user bob"),
+            (["user", "forget", "alice", "laptop"], "missing", "alice has no device laptop"),
             (["user", "delete", "bob"], "missing", "no user bob")]:
         answer = site.json(*arguments, text="pw\n", code=REFUSED)
         assert answer["code"] == code and words in answer["error"], answer
@@ -297,6 +346,8 @@ def test_password_sources_that_are_wrong(alone):
     (["room", "join", "staff"], ["usage: multichatctl room join ROOM USERID"]),
     (["user", "add"], ["needs a USERID, or --batch"]),
     (["user", "add", "a", "--batch", "-"], ["come from its file"]),
+    (["user", "bulk", "a"], ["usage: multichatctl user bulk USERID on|off"]),
+    (["user", "bulk", "a", "true"], ["takes on or off"]),
     (["user", "add", "--batch", "/nonexistent/x"], ["/nonexistent/x: No such file"]),
     (["--frob", "status"], ["no option --frob", "see multichatctl status --help\n"]),
     (["-x", "status"], ["no option -x", "see multichatctl status --help\n"]),
@@ -323,7 +374,7 @@ def test_help(alone):
     everything = alone.run("--help").stdout
     commands = [line.strip() for line in everything.split("Commands:")[1].split("Options:")[0]
                 .splitlines() if line.strip()]
-    assert len(commands) == 16
+    assert len(commands) == 20
     for command in commands:
         words = command.split()[:2] if not command.startswith("status") else ["status"]
         told = alone.run(*words, "--help").stdout
