@@ -174,10 +174,24 @@ static int prompt_once(const struct ctl *ctl, int tty, const char *prompt, const
     return EXIT_OK;
 }
 
+static int open_terminal(void)
+{
+    return open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+}
+
+bool secret_is_typed(const struct ctl *ctl)
+{
+    int tty = ctl->options.password_file || ctl->options.password_fd ? -1 : open_terminal();
+
+    if (tty >= 0)
+        close(tty);
+    return tty >= 0;
+}
+
 static int from_terminal(const struct ctl *ctl, const char *userid, char **ret)
 {
     char first[PASSWORD_MAX_BYTES + 1] = "", second[PASSWORD_MAX_BYTES + 1] = "";
-    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    int tty = open_terminal();
 
     if (tty < 0)
         return print_failure(ctl, EXIT_USAGE, "usage",

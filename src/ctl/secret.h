@@ -12,6 +12,9 @@
 /* As the options say; without any, asked for twice on the terminal. `userid` is shown. */
 MUST_USE int secret_obtain(const struct ctl *ctl, const char *userid, char **ret);
 
+/* True if it would be asked for, and there is a terminal to do so. */
+bool secret_is_typed(const struct ctl *ctl);
+
 /* The password for a database server: the first line of a file, by the daemon's rules. */
 MUST_USE int secret_for_server(const struct ctl *ctl, const char *path, char **ret);
 

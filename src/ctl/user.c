@@ -6,12 +6,45 @@
 
 #include <stdlib.h>
 
-/* Asks with the password added that the options or the terminal give. */
-static int ask_with_password(struct ctl *ctl, json_t *request, json_t **ret_answer)
+/* Before somebody types a password twice in vain: whether there is such a user, who has to be there
+ * if `wanted`, else not. A daemon of before, which does not know the verb, cannot tell. Nothing is
+ * held open while he types. */
+static int see_whether_there(struct ctl *ctl, bool wanted)
+{
+    static const char verb[] = "user devices";
+    const char *userid = ctl->arguments[0];
+    json_t *request = json_pack("{s:s}", "verb", verb), *answer = NULL;
+    int code = request_add(ctl, request, "userid", userid);
+
+    if (code != EXIT_OK) {
+        json_decref(request);
+        return code;
+    }
+    code = session_request(ctl, request, &answer);
+    session_close(ctl);
+    if (code != EXIT_OK)
+        return code;
+    const char *why = text_of(answer, "code");
+    if (json_is_true(json_object_get(answer, "ok")))
+        code = wanted ? EXIT_OK
+                      : print_failure(ctl, EXIT_REFUSED, admin_code_name(ADMIN_CODE_TAKEN),
+                                      "the userid %s is taken", userid);
+    else if (strcmp(why, admin_code_name(ADMIN_CODE_UNKNOWN_VERB)) != 0 &&
+             (wanted || strcmp(why, admin_code_name(ADMIN_CODE_MISSING)) != 0))
+        code = print_refusal(ctl, answer);
+    json_decref(answer);
+    return code;
+}
+
+/* Asks with the password added that the options or the terminal give; of a user who has to be there
+ * already if `wanted`. */
+static int ask_with_password(struct ctl *ctl, json_t *request, bool wanted, json_t **ret_answer)
 {
     char *secret = NULL;
-    int code = secret_obtain(ctl, ctl->arguments[0], &secret);
+    int code = secret_is_typed(ctl) ? see_whether_there(ctl, wanted) : EXIT_OK;
 
+    if (code == EXIT_OK)
+        code = secret_obtain(ctl, ctl->arguments[0], &secret);
     if (code == EXIT_OK)
         code = request_add(ctl, request, "password", secret);
     secret_free(secret);
@@ -30,7 +63,7 @@ static int add_one(struct ctl *ctl)
         (code = request_add(ctl, request, "name", ctl->options.name)) != EXIT_OK)
         json_decref(request);
     if (code == EXIT_OK)
-        code = ask_with_password(ctl, request, &answer);
+        code = ask_with_password(ctl, request, false, &answer);
     return code == EXIT_OK ? conclude(ctl, answer, "user %s added", ctl->arguments[0]) : code;
 }
 
@@ -54,7 +87,7 @@ int command_user_passwd(struct ctl *ctl)
     int code = request_of(ctl, "userid", NULL, &request);
 
     if (code == EXIT_OK)
-        code = ask_with_password(ctl, request, &answer);
+        code = ask_with_password(ctl, request, true, &answer);
     return code == EXIT_OK ? conclude(ctl, answer, "%s has a new password", ctl->arguments[0])
                            : code;
 }

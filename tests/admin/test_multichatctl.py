@@ -293,6 +293,21 @@ def test_prompt(alone):
     assert alone.userids() == ["alice"]
 
 
+def test_no_prompt_in_vain(site):
+    site.add("alice")
+    code, output = on_terminal(site, "user", "add", "alice", answers=[])
+    assert code == REFUSED and output == "multichatctl: the userid alice is taken\r\n"
+    code, output = on_terminal(site, "user", "add", "a:b", answers=[])
+    assert code == REFUSED and "userid is not allowed" in output and "Password" not in output
+    code, output = on_terminal(site, "user", "passwd", "bob", answers=[])
+    assert code == REFUSED and output == "multichatctl: there is no user bob\r\n"
+    code, output = on_terminal(site, "user", "passwd", "alice", answers=[b"new\n", b"new\n"])
+    assert code == OK, output
+    code, output = on_terminal(site, "user", "add", "bob", answers=[b"new\n", b"new\n"])
+    assert code == OK, output
+    assert site.userids() == ["alice", "bob"]
+
+
 def test_prompt_twice_different(alone):
     code, output = on_terminal(alone, "user", "add", "alice", answers=[b"one\n", b"two\n"])
     assert code == USAGE and "not the same" in output
