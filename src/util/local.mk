@@ -11,6 +11,7 @@ src_util_libutil_a_SOURCES = \
 	src/util/list.h \
 	src/util/log.c src/util/log.h \
 	src/util/metrics.c src/util/metrics.h \
+	src/util/new-file.c src/util/new-file.h \
 	src/util/peercount.c src/util/peercount.h \
 	src/util/rate.c src/util/rate.h \
 	src/util/utf8.c src/util/utf8.h

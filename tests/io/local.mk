@@ -7,7 +7,9 @@ io_tests = \
 	tests/io/connection-test \
 	tests/io/connection-end-test \
 	tests/io/suspend-test \
-	tests/io/pusher-test
+	tests/io/pusher-test \
+	tests/io/tls-test \
+	tests/io/tls-files-test
 check_PROGRAMS += $(io_tests)
 TESTS += $(io_tests)
 endif
@@ -52,3 +54,14 @@ tests_io_pusher_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=socket -Wl,--wrap=connect -Wl,--wrap=send -Wl,--wrap=ioctl \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray
 tests_io_pusher_test_LDADD = $(IO_TEST_LIBS)
+
+TLS_TEST_SUPPORT = tests/io/tls-fixture.c tests/io/tls-fixture.h tests/io/pki.c tests/io/pki.h \
+	$(IO_TEST_SUPPORT)
+TLS_TEST_CFLAGS = $(UNIT_CFLAGS) $(OPENSSL_CFLAGS)
+tests_io_tls_test_SOURCES = tests/io/tls-test.c $(TLS_TEST_SUPPORT)
+tests_io_tls_test_CFLAGS = $(TLS_TEST_CFLAGS)
+tests_io_tls_test_LDADD = $(IO_TEST_LIBS)
+
+tests_io_tls_files_test_SOURCES = tests/io/tls-files-test.c $(TLS_TEST_SUPPORT)
+tests_io_tls_files_test_CFLAGS = $(TLS_TEST_CFLAGS)
+tests_io_tls_files_test_LDADD = $(IO_TEST_LIBS)

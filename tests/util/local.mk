@@ -9,6 +9,7 @@ util_tests = \
 	tests/util/list-test \
 	tests/util/log-test \
 	tests/util/metrics-test \
+	tests/util/new-file-test \
 	tests/util/peercount-test \
 	tests/util/rate-test \
 	tests/util/utf8-test
@@ -39,6 +40,9 @@ tests_util_log_test_LDADD = $(UTIL_LIBS) $(CMOCKA_LIBS)
 tests_util_metrics_test_SOURCES = tests/util/metrics-test.c
 tests_util_metrics_test_CFLAGS = $(UNIT_CFLAGS)
 tests_util_metrics_test_LDADD = $(UTIL_LIBS) $(CMOCKA_LIBS)
+tests_util_new_file_test_SOURCES = tests/util/new-file-test.c
+tests_util_new_file_test_CFLAGS = $(UNIT_CFLAGS)
+tests_util_new_file_test_LDADD = $(UTIL_LIBS) $(CMOCKA_LIBS)
 tests_util_peercount_test_SOURCES = tests/util/peercount-test.c
 tests_util_peercount_test_CFLAGS = $(UNIT_CFLAGS)
 tests_util_peercount_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
