@@ -102,6 +102,8 @@ int bll_reconfigure(struct bll *bll, const struct bll_config *config)
 static void init_lists(struct bll *bll)
 {
     list_init(&bll->by_use);
+    list_init(&bll->stale);
+    list_init(&bll->sought_in_vain);
     list_init(&bll->present);
     list_init(&bll->ready);
     list_init(&bll->dirty);
@@ -139,6 +141,7 @@ void bll_free(struct bll *bll)
     if (!bll)
         return;
     accounts_free(bll);
+    seeks_free(bll);
     peercount_free(bll->signons);
     peercount_free(bll->polls);
     free(bll->storing);
@@ -159,6 +162,8 @@ void bll_tick(struct bll *bll)
     presence_sweep(bll, now);
     tail_expire(bll, now);
     accounts_forget(bll, now);
+    accounts_refresh(bll);
+    seeks_expire(bll, now);
     if (now - bll->saved_us >= bll->config.cursor_flush_us)
         cursors_save(bll);
     bll_turn_end(bll);

@@ -27,17 +27,23 @@ enum account_state {
     ACCOUNT_MISSING, /* no such user; lives until the requests that wait are denied */
 };
 
+/* Requests that wait for the same, in order. */
+struct request_queue {
+    struct list requests; /* struct request.by_queue */
+    unsigned count;
+};
+
 struct account {
     UT_hash_handle hh;    /* in bll.accounts, by userid */
     UT_hash_handle by_id; /* in bll.accounts_by_id, while `id` is not 0 */
     struct list by_use;
-    struct list requests;  /* struct request: wait for loading, then for the slow hash */
-    struct list resolving; /* struct write: wait for loading, to learn the inbox */
-    struct list devices;   /* struct device.by_account */
-    struct list links;     /* struct bll_link.by_account */
+    struct list by_staleness;     /* on bll.stale while it is to be loaded anew */
+    struct request_queue waiting; /* for loading, then for the slow hash */
+    struct list resolving;        /* struct write: wait for loading, to learn the inbox */
+    struct list devices;          /* struct device.by_account */
+    struct list links;            /* struct bll_link.by_account */
     struct subscription *subscriptions;
     unsigned subscription_count;
-    unsigned request_count;
     unsigned device_count;
     unsigned pins;
     uint64_t id;
@@ -54,7 +60,7 @@ struct account {
     struct bucket dials;
     bool disabled;
     bool bulk;  /* the right to send without limits of rate */
-    bool stale; /* changed in storage while it was being loaded */
+    bool stale; /* changed in storage after what is known was read there */
     uint8_t userid_len;
     char userid[];
 };
@@ -151,7 +157,8 @@ struct bll_link {
 
 /* Something that waits for an account's sign-on. */
 struct request {
-    struct list link;
+    struct list by_queue;
+    struct request_queue *queue;
     struct addr from;
     uint16_t port;                          /* of a poll; then `reply` is NULL */
     void *reply;                            /* of a write */
@@ -168,8 +175,12 @@ struct bll {
     struct metrics *metrics;
     struct account *accounts;
     struct account *accounts_by_id;
+    struct seek *seeks;         /* accounts that are being loaded by their id */
+    struct list sought_in_vain; /* those of them that found nobody, oldest first */
+    uint64_t changes;           /* that storage was told of, of all accounts together */
     struct conversation *conversations;
     struct list by_use;            /* accounts, longest unused first */
+    struct list stale;             /* accounts that could not be loaded anew yet */
     struct list present;           /* devices, longest since their poll first */
     struct list ready;             /* devices */
     struct list dirty;             /* devices with cursors to store */
@@ -204,10 +215,6 @@ bool bll_serves(const struct bll *bll, const struct addr *from);
 struct account *account_find(struct bll *bll, struct bytes userid);
 /* The account, being loaded if it is not in memory. 0, -EAGAIN, -ENOMEM. */
 MUST_USE int account_get(struct bll *bll, struct bytes userid, struct account **ret);
-/* The account of that user if it is in memory: 0, and it is READY; counts as use. -EINPROGRESS: it
- * is being loaded from now on, or was already; -ENOENT: there was none when it was last looked for,
- * which is remembered for a while; -EAGAIN, -ENOMEM. */
-MUST_USE int account_get_id(struct bll *bll, uint64_t user, struct account **ret);
 struct bytes account_userid(const struct account *account);
 /* The place of a conversation among the memberships, or -1. */
 int account_subscription(const struct account *account, uint64_t conversation);
@@ -218,6 +225,37 @@ void account_settle(struct bll *bll, struct account *account);
 /* Frees accounts nobody has used for long; a bounded number a call. */
 void accounts_forget(struct bll *bll, uint64_t now);
 void accounts_free(struct bll *bll);
+/* For the files that load: an account of which nothing but the userid is known, LOADING; NULL
+ * without memory. */
+struct account *account_new(struct bll *bll, struct bytes userid);
+/* Makes it known by its user's id: 0 or -ENOMEM; or by none. */
+MUST_USE int account_identify(struct bll *bll, struct account *account, uint64_t id);
+void account_drop_id(struct bll *bll, struct account *account);
+void account_use(struct bll *bll, struct account *account);
+void subscriptions_free(struct bll *bll, struct subscription *subscriptions, unsigned count);
+
+/* -- loading.c -------------------------------------------------------------------------------- */
+
+/* Asks storage: from now on it is LOADING. 0, -EAGAIN, -ENOMEM. */
+MUST_USE int account_load(struct bll *bll, struct account *account);
+/* What storage had to say of it; whatever waited for that goes on. */
+void account_arrive(struct bll *bll, struct account *account, enum dal_outcome outcome,
+                    const struct dal_account *stored);
+/* Something about it was changed in storage. */
+void account_outdate(struct bll *bll, struct account *account);
+/* Tries again to load what could not be loaded anew; a bounded number a call. */
+void accounts_refresh(struct bll *bll);
+
+/* -- seek.c ----------------------------------------------------------------------------------- */
+
+/* The account of that user if it is in memory: 0, and it is READY; counts as use. -EINPROGRESS: it
+ * is being loaded from now on, or was already; -ENOENT: there was none when it was last looked for,
+ * which is remembered for a while; -EAGAIN, -ENOMEM. */
+MUST_USE int account_get_id(struct bll *bll, uint64_t user, struct account **ret);
+/* Where requests wait for what is -EINPROGRESS. */
+struct request_queue *account_queue(struct bll *bll, uint64_t user);
+void seeks_expire(struct bll *bll, uint64_t now);
+void seeks_free(struct bll *bll);
 
 /* -- signon.c --------------------------------------------------------------------------------- */
 
@@ -230,8 +268,10 @@ MUST_USE int signon_wait(struct bll *bll, const struct request *request);
 void signon_advance(struct bll *bll, struct account *account);
 /* The account's password is another one: what is known of it, or being found out, holds no more. */
 void signon_outdate(struct account *account);
-/* Ends every request that waits: writes are answered `error`. */
-void signon_abandon(struct bll *bll, struct account *account, enum proto_error error);
+/* Ends every request that waits there: who can be answered is answered `error`. */
+void signon_abandon(struct bll *bll, struct request_queue *queue, enum proto_error error);
+/* Those that wait in `from` wait in `to` from now on, behind the others. */
+void signon_move(struct request_queue *to, struct request_queue *from);
 
 /* -- conversation.c --------------------------------------------------------------------------- */
 

@@ -10,8 +10,10 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/device.c \
 	src/bll/dispatch.c \
 	src/bll/internal.h \
+	src/bll/loading.c \
 	src/bll/presence.c \
 	src/bll/push1.c \
+	src/bll/seek.c \
 	src/bll/session.c src/bll/session.h \
 	src/bll/signon.c \
 	src/bll/window.c src/bll/window.h \

@@ -59,24 +59,23 @@ static void give_share(struct bll *bll, const struct request *request)
         peercount_give(bll->polls, &request->from);
 }
 
-static void request_free(struct bll *bll, struct account *account, struct request *request)
+static void request_free(struct bll *bll, struct request *request)
 {
-    list_remove(&request->link);
-    account->request_count--;
+    list_remove(&request->by_queue);
+    request->queue->count--;
     give_share(bll, request);
     sodium_memzero((void *)request->password.data, request->password.len);
     free(request);
 }
 
-static void request_refuse(struct bll *bll, struct account *account, struct request *request,
-                           enum proto_error error)
+static void request_refuse(struct bll *bll, struct request *request, enum proto_error error)
 {
     if (is_poll(request))
         metrics_add(bll->metrics,
                     error == PROTO_ERROR_DENIED ? METRIC_POLLS_DENIED : METRIC_POLLS_DROPPED, 1);
     else
         bll_answer_error(bll, request->reply, error, NULL);
-    request_free(bll, account, request);
+    request_free(bll, request);
 }
 
 static void request_grant(struct bll *bll, struct account *account, struct request *request)
@@ -86,14 +85,14 @@ static void request_grant(struct bll *bll, struct account *account, struct reque
     else
         write_message(bll, account, &request->from, request->reply, request->recipient,
                       request->text);
-    request_free(bll, account, request);
+    request_free(bll, request);
 }
 
 /* Grants all that came with the right password, in order. */
 static void grant_known(struct bll *bll, struct account *account)
 {
-    LIST_FOREACH_SAFE (link, &account->requests) {
-        struct request *request = LIST_ENTRY(link, struct request, link);
+    LIST_FOREACH_SAFE (link, &account->waiting.requests) {
+        struct request *request = LIST_ENTRY(link, struct request, by_queue);
         if (signon_known(bll, account, request->password))
             request_grant(bll, account, request);
     }
@@ -104,7 +103,7 @@ static void verified(void *userdata, int result);
 /* 0 or -errno. */
 static int verify_first(struct bll *bll, struct account *account)
 {
-    struct request *first = LIST_FIRST(&account->requests, struct request, link);
+    struct request *first = LIST_FIRST(&account->waiting.requests, struct request, by_queue);
     struct verification *verification = calloc(1, sizeof(*verification));
     int r;
 
@@ -137,11 +136,11 @@ void signon_advance(struct bll *bll, struct account *account)
     if (account->state == ACCOUNT_LOADING)
         return;
     grant_known(bll, account);
-    while (!account->verification && !list_empty(&account->requests)) {
+    while (!account->verification && !list_empty(&account->waiting.requests)) {
         if (verify_first(bll, account) == 0)
             return;
         metrics_add(bll->metrics, METRIC_PASSWORDS_BUSY, 1);
-        request_refuse(bll, account, LIST_FIRST(&account->requests, struct request, link),
+        request_refuse(bll, LIST_FIRST(&account->waiting.requests, struct request, by_queue),
                        PROTO_ERROR_BUSY);
     }
 }
@@ -153,11 +152,11 @@ static void deny_matching(struct bll *bll, struct account *account,
 {
     uint8_t other[PASSWORD_FINGERPRINT_LEN];
 
-    LIST_FOREACH_SAFE (link, &account->requests) {
-        struct request *request = LIST_ENTRY(link, struct request, link);
+    LIST_FOREACH_SAFE (link, &account->waiting.requests) {
+        struct request *request = LIST_ENTRY(link, struct request, by_queue);
         password_fingerprint(bll->fingerprint_key, account->id, request->password, other);
         if (password_fingerprint_equal(other, fingerprint))
-            request_refuse(bll, account, request, error);
+            request_refuse(bll, request, error);
     }
 }
 
@@ -190,8 +189,8 @@ static bool is_repeated(const struct account *account, const struct request *req
 {
     if (!is_poll(request))
         return false;
-    LIST_FOREACH (link, &account->requests) {
-        struct request *other = LIST_ENTRY(link, struct request, link);
+    LIST_FOREACH (link, &account->waiting.requests) {
+        struct request *other = LIST_ENTRY(link, struct request, by_queue);
         if (is_poll(other) && other->port == request->port &&
             addr_same_host(&other->from, &request->from) &&
             bytes_equal(other->password, request->password))
@@ -218,7 +217,7 @@ static struct request *request_copy(const struct request *from)
 
     if (!request)
         return NULL;
-    list_init(&request->link);
+    list_init(&request->by_queue);
     request->from = from->from;
     request->port = from->port;
     request->reply = from->reply;
@@ -231,12 +230,12 @@ static struct request *request_copy(const struct request *from)
 }
 
 /* Takes the address's share, and a copy. */
-static int enqueue(struct bll *bll, struct account *account, const struct request *from)
+static int enqueue(struct bll *bll, struct request_queue *queue, const struct request *from)
 {
     struct request *request;
     int r;
 
-    if (account->request_count >= bll->config.waiting_max)
+    if (queue->count >= bll->config.waiting_max)
         return -EAGAIN;
     r = take_share(bll, from);
     if (r < 0)
@@ -246,8 +245,9 @@ static int enqueue(struct bll *bll, struct account *account, const struct reques
         give_share(bll, from);
         return -ENOMEM;
     }
-    list_append(&account->requests, &request->link);
-    account->request_count++;
+    request->queue = queue;
+    list_append(&queue->requests, &request->by_queue);
+    queue->count++;
     return 0;
 }
 
@@ -260,7 +260,7 @@ int signon_wait(struct bll *bll, const struct request *from)
         return r;
     if (is_repeated(account, from))
         return 0;
-    r = enqueue(bll, account, from);
+    r = enqueue(bll, &account->waiting, from);
     if (r < 0) {
         account_settle(bll, account);
         return r;
@@ -270,8 +270,17 @@ int signon_wait(struct bll *bll, const struct request *from)
     return 0;
 }
 
-void signon_abandon(struct bll *bll, struct account *account, enum proto_error error)
+void signon_abandon(struct bll *bll, struct request_queue *queue, enum proto_error error)
 {
-    while (!list_empty(&account->requests))
-        request_refuse(bll, account, LIST_FIRST(&account->requests, struct request, link), error);
+    while (!list_empty(&queue->requests))
+        request_refuse(bll, LIST_FIRST(&queue->requests, struct request, by_queue), error);
+}
+
+void signon_move(struct request_queue *to, struct request_queue *from)
+{
+    LIST_FOREACH (link, &from->requests)
+        LIST_ENTRY(link, struct request, by_queue)->queue = to;
+    list_splice(&to->requests, &from->requests);
+    to->count += from->count;
+    from->count = 0;
 }
