@@ -1,6 +1,7 @@
 # client: multichat(1). May use util, proto, io (to listen) and config.
 noinst_LIBRARIES += src/client/libclient.a
 src_client_libclient_a_SOURCES = \
+	src/client/channel.c src/client/channel.h \
 	src/client/client.c src/client/client.h \
 	src/client/commands.c src/client/commands.h \
 	src/client/courier.c src/client/courier.h \
