@@ -64,23 +64,50 @@ def test_the_protocol_page_has_every_error_code():
     assert [code for code in codes if code not in explained] == []
 
 
+def defined(path):
+    """Name: number, of the macros of a header whose value is a number."""
+    return dict(re.findall(r"^#define (\w+) +(\d+)", tree.read(path), re.MULTILINE))
+
+
 def test_the_protocol_page_has_the_limits_of_the_code():
-    header = tree.read("src/proto/v1.h")
-    limits = dict(re.findall(r"^#define V1_(\w+)_MAX +(\d+)", header, re.MULTILINE))
-    for field, words in (("USERID", "userid Ta {}"), ("PASSWORD", "password Ta {}"),
-                         ("RECIPIENT", "userto Ta {}"), ("POLL", "at most {} bytes"),
-                         ("PUSH", "at most {} bytes")):
-        assert words.format(limits[field]) in re.sub(r"\s+", " ", protocol())
+    limits = {**defined("src/proto/v1.h"), **defined("src/proto/v2.h")}
+    page = re.sub(r"\s+", " ", protocol())
+    for name, words in (("V1_USERID_MAX", "userid Ta {} Ta"),
+                        ("V1_PASSWORD_MAX", "password Ta {} Ta"),
+                        ("V1_RECIPIENT_MAX", "userto Ta {} Ta"),
+                        ("V1_POLL_MAX", "at most {} bytes"),
+                        ("V1_PUSH_MAX", "at most {} bytes"),
+                        ("V2_NAME_MAX", "display name Ta {} Ta"),
+                        ("V2_DEVICE_MAX", "device Ta {} Ta"),
+                        ("V2_RECIPIENT_MAX", "to Ta {} Ta"),
+                        ("V2_CKEY_MAX", "key of a message Ta {} Ta"),
+                        ("V2_SESSION_MAX", "session Ta {} Ta"),
+                        ("V2_REASON_MAX", "reason Ta {} Ta"),
+                        ("V2_KEY_LEN", "hexadecimal digits: {} bytes"),
+                        ("V2_MAC_LEN", "hexadecimal digits: {} bytes"),
+                        ("V2_POLL_MAX", "at most {} bytes")):
+        assert words.format(limits[name]) in page, name
+
+
+def test_the_protocol_page_has_every_verb_and_state():
+    verbs = re.findall(r'^    X\(\w+, "(\w+)"\) +/\* (\S.*?) \*/',
+                       tree.read("src/proto/v2.h"), re.MULTILINE)
+    assert len(verbs) > 15
+    assert [form for _, form in verbs if not re.search(
+        r"^\.It Li %s Ta (client|server) Ta" % re.escape(form), protocol(), re.MULTILINE)] == []
+    states = re.findall(r'^    \[V2_STATE_\w+\] = "(\w+)"', tree.read("src/proto/v2-poll.c"),
+                        re.MULTILINE)
+    assert len(states) == 4
+    assert [state for state in states if ".It Cm %s\n" % state not in protocol()] == []
 
 
 def test_the_examples_are_what_their_bytes_say():
     """Each example of the wire is followed by its bytes in hexadecimal."""
     shown = re.findall(r"\.Bd -literal -offset indent\n(.*?)\.Ed", protocol(), re.DOTALL)
     checked = 0
-    for text in re.findall(r"((?:poll|wrmsg|ack|newmsg|err)\S.*|ack<ETX>)\n\n((?:[0-9a-f]{2}[ \n])+)",
-                           "\n".join(shown)):
+    for text in re.findall(r"(\S.*)\n\n((?:(?:[0-9a-f]{2}[ \n])+))", "\n".join(shown)):
         words, dump = text
         words = re.sub(r"\\\[u([0-9A-F]{4})\]", lambda m: chr(int(m.group(1), 16)), words)
         assert bytes.fromhex(dump) == words.replace("<ETX>", "\x03").encode()
         checked += 1
-    assert checked == 6
+    assert checked == 10
