@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/daemon-config.h"
 
+#include "config/credential.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -318,19 +319,13 @@ int daemon_config_mysql_password(const struct daemon_config *config, char **ret,
     *ret_error = NULL;
     if (config->storage.mysql.password_file[0] != '\0')
         return daemon_config_read_secret(config->storage.mysql.password_file, ret, ret_error);
-    *ret = NULL;
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
     char *path = NULL;
-    if (folder == NULL || folder[0] == '\0')
-        return 0;
-    if (asprintf(&path, "%s/" CREDENTIAL_PASSWORD, folder) < 0)
-        return -ENOMEM;
-    int r = daemon_config_read_secret(path, ret, ret_error);
-    if (r == -ENOENT) {
-        free(*ret_error);
-        *ret_error = NULL;
-        r = 0;
-    }
+    int r = credential_path(CREDENTIAL_PASSWORD, &path);
+    if (r < 0)
+        return r;
+    *ret = NULL;
+    if (path != NULL)
+        r = daemon_config_read_secret(path, ret, ret_error);
     free(path);
     return r;
 }
