@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509_vfy.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* -- both roles ------------------------------------------------------------------------------- */
 
@@ -64,6 +65,16 @@ void tls_context_unref(struct tls_context *context)
 void tls_context_fingerprint(const struct tls_context *context, uint8_t ret[TLS_FINGERPRINT_LEN])
 {
     memcpy(ret, context->fingerprint, TLS_FINGERPRINT_LEN);
+}
+
+uint64_t tls_context_expires(const struct tls_context *context)
+{
+    const X509 *certificate = SSL_CTX_get0_certificate(context->ssl);
+    struct tm tm;
+    if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1)
+        return 0;
+    time_t when = timegm(&tm);
+    return when > 0 ? (uint64_t)when : 0;
 }
 
 /* -- our own certificate ---------------------------------------------------------------------- */

@@ -64,6 +64,9 @@ void tls_context_unref(struct tls_context *context); /* takes NULL */
 /* The fingerprint of a server context's own certificate. */
 void tls_context_fingerprint(const struct tls_context *context, uint8_t ret[TLS_FINGERPRINT_LEN]);
 
+/* When that certificate ends: seconds since the epoch. */
+uint64_t tls_context_expires(const struct tls_context *context);
+
 /* Makes an ECDSA P-256 key and a certificate signed with it (for `name`, valid for `days`) and
  * writes them to PEM files of mode 0600 and 0644, whole or not at all, never over what is there. A
  * key that is there without its certificate is taken. 0, -EEXIST for the certificate, or another

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Fails unless the context is refused with `result` and words that have `path` and `why` in them.
@@ -225,6 +226,18 @@ static void test_self_signed_pair_serves(void **state)
     }
 }
 
+static void test_end_of_a_certificate_is_known(void **state)
+{
+    (void)state;
+    struct pair pair = pair_named("ends");
+    make(&pair, "chat.example.org"); /* for 100 days */
+    struct tls_context *context = server_context(
+        &(struct tls_server_config){.certificate = pair.certificate, .key = pair.key});
+    uint64_t now = (uint64_t)time(NULL), day = 24 * 60 * 60;
+    assert_in_range(tls_context_expires(context), now + 99 * day, now + 101 * day);
+    tls_context_unref(context);
+}
+
 static char *content_of(const char *path)
 {
     static char content[2][10000];
@@ -290,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_client_contexts),
         cmocka_unit_test(test_chain_is_shown),
         cmocka_unit_test(test_self_signed_pair_serves),
+        cmocka_unit_test(test_end_of_a_certificate_is_known),
         cmocka_unit_test(test_self_signed_pair_replaces_nothing),
         cmocka_unit_test(test_self_signed_pair_that_cannot_be_written),
     };
