@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "admin/admin.h"
 #include "config/daemon-config.h"
+#include "daemon/identity.h"
 #include "daemon/server.h"
 #include "daemon/settings.h"
 #include "util/hash.h"
@@ -91,9 +92,16 @@ static int load(const struct options *options, struct daemon_config *ret)
 static int check(const struct options *options)
 {
     struct daemon_config config;
+    char *error = NULL;
     if (load(options, &config) < 0)
         return EX_CONFIG;
+    int r = identity_check(&config, &error);
     daemon_config_deinit(&config);
+    if (r < 0)
+        settings_log_mistakes(error);
+    free(error);
+    if (r < 0)
+        return EX_CONFIG;
     if (options->config == NULL && access(DAEMON_CONFIG_FILE, F_OK) < 0)
         puts(DAEMON_CONFIG_FILE ": ok (it is not there: all defaults)");
     else

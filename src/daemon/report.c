@@ -29,12 +29,20 @@ static json_t *presence(const struct bll *bll)
                      "recent_bytes", (json_int_t)status.tail_bytes);
 }
 
+static json_t *tls(const struct certificate *certificate)
+{
+    char date[CERTIFICATE_DATE_MAX];
+    return json_pack("{s:s,s:s,s:s}", "fingerprint", certificate->fingerprint, "source",
+                     certificate->source, "expires", certificate_expires(certificate, date));
+}
+
 void report_add(const struct report *report, json_t *into)
 {
     json_object_set_new(into, "daemon",
                         json_pack("{s:s,s:I,s:I}", "version", PACKAGE_VERSION, "pid",
                                   (json_int_t)getpid(), "uptime_s",
                                   (json_int_t)(report->uptime_us / USEC_PER_SEC)));
+    json_object_set_new(into, "tls", tls(report->certificate));
     json_object_set_new(into, "presence", presence(report->bll));
     json_object_set_new(into, "connections",
                         json_pack("{s:i,s:i,s:i}", "writers", (int)report->connections, "pushes",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "bll/bll.h"
+#include "daemon/certificate.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -11,11 +12,12 @@
 struct report {
     const struct bll *bll;
     const struct metrics *metrics;
+    const struct certificate *certificate;
     uint64_t uptime_us;
     unsigned connections, pushes, control_connections;
 };
 
-/* Adds the sections "daemon", "presence", "connections" and "counters" to an answer. */
+/* Adds the sections "daemon", "tls", "presence", "connections" and "counters" to an answer. */
 void report_add(const struct report *report, json_t *into);
 
 /* One line: "storage up, 3 devices present". */

@@ -11,6 +11,7 @@
 #include "admin/settings.h"
 #include "daemon/connections.h"
 #include "daemon/control.h"
+#include "daemon/identity.h"
 #include "daemon/messages.h"
 #include "daemon/outlet.h"
 #include "daemon/report.h"
@@ -30,13 +31,15 @@
 
 #define FIRST_CONNECT_US (2 * USEC_PER_SEC)    /* that storage may take before it counts as away */
 #define TICK_US          (100 * USEC_PER_MSEC) /* between two calls of bll_tick() */
-#define STATUS_TICKS     10                    /* ticks between two looks at the status line */
-#define STOP_US          (3 * USEC_PER_SEC)    /* time to finish what is under way */
+#define DAY_US           (24ULL * 60 * 60 * USEC_PER_SEC)
+#define STATUS_TICKS     10                 /* ticks between two looks at the status line */
+#define STOP_US          (3 * USEC_PER_SEC) /* time to finish what is under way */
 #define STOP_CHECK_US    (10 * USEC_PER_MSEC)
 
 struct server {
     struct daemon_config config;
     const char *config_file;
+    struct identity identity;
     uint64_t started_us;
     struct metrics metrics;
     struct loop *loop;
@@ -56,7 +59,7 @@ struct server {
     struct admin *admin;
     struct control control;
     struct service service;
-    struct loop_timer tick;
+    struct loop_timer tick, daily;
     unsigned ticks;
     struct loop_timer stop_check;
     uint64_t stop_deadline_us; /* 0 while it serves */
@@ -69,6 +72,7 @@ static struct report report_of(const struct server *server)
     return (struct report){
         .bll = server->bll,
         .metrics = &server->metrics,
+        .certificate = &server->identity.certificate,
         .uptime_us = loop_now(server->loop) - server->started_us,
         .connections = connections_count(&server->connections),
         .pushes = pusher_active(server->pusher),
@@ -88,6 +92,28 @@ static void tell_status(struct server *server)
     struct report report = report_of(server);
     report_line(&report, line, sizeof line);
     service_status(&server->service, line);
+}
+
+/* -- certificate and secret ------------------------------------------------------------------- */
+
+static int open_identity(struct server *server)
+{
+    char *error = NULL;
+    int r = identity_load(&server->config, NULL, &server->identity, &error);
+    if (r < 0)
+        settings_log_mistakes(error);
+    else
+        certificate_log(&server->identity.certificate);
+    free(error);
+    return r;
+}
+
+static void daily(void *userdata)
+{
+    struct server *server = userdata;
+    certificate_warn(&server->identity.certificate);
+    int r = loop_timer_set(server->loop, &server->daily, loop_now(server->loop) + DAY_US);
+    (void)r; /* the timer has had its place in the heap before */
 }
 
 /* -- storage and the hash pool ---------------------------------------------------------------- */
@@ -270,17 +296,13 @@ static void stop(struct server *server)
 
 /* -- reloading -------------------------------------------------------------------------------- */
 
-/* Takes over `config`. */
-static int apply(struct server *server, struct daemon_config *config)
+/* Takes over `config` and `identity`. */
+static int apply(struct server *server, struct daemon_config *config, struct identity *identity)
 {
-    int r = settings_keep_fixed(config, &server->config);
     struct bll_config logic = settings_bll(config);
-    if (r == 0)
-        r = bll_reconfigure(server->bll, &logic);
-    if (r < 0) {
-        daemon_config_deinit(config);
+    int r = bll_reconfigure(server->bll, &logic);
+    if (r < 0)
         return r;
-    }
     struct password_cost cost = settings_password(config);
     struct pusher_limits pushes = settings_pusher(config);
     password_pool_set_cost(server->pool, &cost);
@@ -289,26 +311,43 @@ static int apply(struct server *server, struct daemon_config *config)
     log_set_level(daemon_config_priority(config));
     daemon_config_deinit(&server->config);
     server->config = *config;
+    identity_deinit(&server->identity);
+    server->identity = *identity;
+    certificate_log(&server->identity.certificate);
     return 0;
+}
+
+/* Everything new is read before anything of it holds. */
+static int take_up(struct server *server, char **ret_error)
+{
+    struct daemon_config config;
+    struct identity identity = {0};
+    int r = daemon_config_load(server->config_file, &config, ret_error);
+    if (r < 0)
+        return r;
+    r = settings_keep_fixed(&config, &server->config);
+    if (r == 0)
+        r = identity_load(&config, &server->identity, &identity, ret_error);
+    if (r == 0)
+        r = apply(server, &config, &identity);
+    if (r < 0) {
+        identity_deinit(&identity);
+        daemon_config_deinit(&config);
+    }
+    return r;
 }
 
 static void reload(struct server *server)
 {
-    struct daemon_config config;
     char *error = NULL;
     service_reloading();
-    int r = daemon_config_load(server->config_file, &config, &error);
+    int r = take_up(server, &error);
     if (r < 0) {
         settings_log_mistakes(error);
-    } else {
-        r = apply(server, &config);
-        if (r < 0)
-            log_error("reload: %s", strerror(-r));
-    }
-    if (r < 0)
         log_catalogued(LOG_ERR, MESSAGE_BAD_CONFIG, "reload: the configuration in force stays so");
-    else
+    } else {
         log_notice("reload: the new configuration is in force");
+    }
     free(error);
     service_ready();
 }
@@ -331,6 +370,7 @@ static int start_loop(struct server *server)
         return r;
     server->started_us = loop_now(server->loop);
     loop_timer_init(&server->tick, tick, server);
+    loop_timer_init(&server->daily, daily, server);
     loop_timer_init(&server->stop_check, check_stopped, server);
     return signals_init(&server->signals, server->loop, signalled, server);
 }
@@ -347,6 +387,8 @@ static int start_outside(struct server *server)
         r = service_init(&server->service, server->loop);
     if (r == 0)
         r = loop_timer_set(server->loop, &server->tick, loop_now(server->loop) + TICK_US);
+    if (r == 0)
+        r = loop_timer_set(server->loop, &server->daily, loop_now(server->loop) + DAY_US);
     return r;
 }
 
@@ -357,7 +399,8 @@ static int start(struct server *server)
         r = sockets_init(&server->sockets, &server->config);
         if (r < 0)
             return r; /* said why */
-        if ((r = start_pool(server)) < 0 || (r = open_storage(server)) < 0)
+        if ((r = open_identity(server)) < 0 || (r = start_pool(server)) < 0 ||
+            (r = open_storage(server)) < 0)
             return r;
         r = start_logic(server);
     }
@@ -415,6 +458,7 @@ static void close_outside(struct server *server)
 {
     service_deinit(&server->service);
     loop_timer_cancel(server->loop, &server->tick);
+    loop_timer_cancel(server->loop, &server->daily);
     loop_timer_cancel(server->loop, &server->stop_check);
     close_ports(server);
     control_stop(&server->control);
@@ -456,6 +500,7 @@ void server_free(struct server *server)
         loop_free(server->loop);
     }
     sockets_deinit(&server->sockets);
+    identity_deinit(&server->identity);
     daemon_config_deinit(&server->config);
     free(server);
 }

@@ -78,7 +78,7 @@ int settings_keep_fixed(struct daemon_config *config, const struct daemon_config
 void settings_log_mistakes(char *error)
 {
     if (error == NULL)
-        log_error("the configuration cannot be read: %s", strerror(ENOMEM));
+        log_error("%s", strerror(ENOMEM));
     for (char *mistake; (mistake = strsep(&error, "\n")) != NULL;)
         log_error("%s", mistake);
 }

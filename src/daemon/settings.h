@@ -18,5 +18,5 @@ struct connection_limits settings_connection(const struct daemon_config *config)
 MUST_USE int settings_keep_fixed(struct daemon_config *config, const struct daemon_config *running);
 
 /* Logs what is wrong with a configuration, a line for each mistake; `error` is as
- * daemon_config_load() gives it and may be NULL, which means that memory was out. */
+ * daemon_config_load() and identity_load() give it, and may be NULL: memory was out. */
 void settings_log_mistakes(char *error);

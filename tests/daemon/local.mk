@@ -2,15 +2,20 @@
 daemon_tests = \
 	tests/daemon/test_control.py \
 	tests/daemon/test_descriptor_store.py \
+	tests/daemon/test_identity.py \
 	tests/daemon/test_service.py \
 	tests/daemon/test_sockets.py
 TESTS += $(daemon_tests)
 EXTRA_DIST += $(daemon_tests) tests/daemon/conftest.py
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/daemon/control-peer-test
-TESTS += tests/daemon/control-peer-test
+daemon_unit_tests = tests/daemon/control-peer-test tests/daemon/secret-test
+check_PROGRAMS += $(daemon_unit_tests)
+TESTS += $(daemon_unit_tests)
 tests_daemon_control_peer_test_SOURCES = tests/daemon/control-peer-test.c
 tests_daemon_control_peer_test_CFLAGS = $(UNIT_CFLAGS)
 tests_daemon_control_peer_test_LDADD = src/daemon/libdaemon.a $(CMOCKA_LIBS)
+tests_daemon_secret_test_SOURCES = tests/daemon/secret-test.c
+tests_daemon_secret_test_CFLAGS = $(UNIT_CFLAGS)
+tests_daemon_secret_test_LDADD = src/daemon/libdaemon.a $(CONFIG_LIBS) $(CMOCKA_LIBS)
 endif
