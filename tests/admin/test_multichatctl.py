@@ -628,7 +628,8 @@ def test_daemon_status():
             for key in values if isinstance(values, dict) else ():
                 assert re.search(r"^\.(It )?(Li|Pf).*(?<![\w-])%s(?![\w-])" % re.escape(key), manual,
                                  re.MULTILINE), (section, key)
-        assert set(answer) == {"ok", "storage", "daemon", "presence", "connections", "counters"}
+        assert set(answer) == {"ok", "storage", "daemon", "tls", "presence", "connections",
+                               "counters"}
         told = site.run("status")
         assert "storage\n" in told.stdout and "sqlite" in told.stdout
         assert told.stderr == ""
