@@ -198,9 +198,10 @@ static int start_logic(struct server *server)
     if (r < 0)
         return r;
     outlet_init(&server->outlet, server->loop, server->pusher);
-    struct bll_config config = settings_bll(&server->config);
+    struct bll_config config = settings_bll(&server->config, server->identity.secret);
     struct bll_outlet outlet = outlet_interface(&server->outlet);
     r = bll_new(&config, &outlet, server->pool, &server->metrics, &server->bll);
+    explicit_bzero(config.secret, sizeof config.secret);
     server->outlet.bll = server->bll;
     return r;
 }
@@ -299,8 +300,9 @@ static void stop(struct server *server)
 /* Takes over `config` and `identity`. */
 static int apply(struct server *server, struct daemon_config *config, struct identity *identity)
 {
-    struct bll_config logic = settings_bll(config);
+    struct bll_config logic = settings_bll(config, identity->secret);
     int r = bll_reconfigure(server->bll, &logic);
+    explicit_bzero(logic.secret, sizeof logic.secret);
     if (r < 0)
         return r;
     struct password_cost cost = settings_password(config);

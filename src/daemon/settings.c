@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/settings.h"
 
+#include "daemon/secret.h"
 #include "proto/v1.h"
 #include "util/log.h"
 
@@ -16,17 +17,38 @@
 /* Bytes of answers that may wait for one connection; an answer is a line of error at most. */
 #define OUTPUT_MAX (64 * 1024)
 
+_Static_assert(SECRET_LEN == BLL_SECRET_LEN, "the secret is what sessions are derived from");
 _Static_assert((int)DAEMON_PORT_ORDER_AUTO == (int)PORT_ORDER_AUTO &&
                    (int)DAEMON_PORT_ORDER_HOST == (int)PORT_ORDER_HOST &&
                    (int)DAEMON_PORT_ORDER_NETWORK == (int)PORT_ORDER_NETWORK,
                "the file's choices are in the logic unit's order");
 
-struct bll_config settings_bll(const struct daemon_config *config)
+static struct rate rate_of(const struct daemon_rate *rate)
 {
-    return (struct bll_config){
+    return (struct rate){.per_minute = rate->per_minute, .burst = rate->burst};
+}
+
+struct bll_config settings_bll(const struct daemon_config *config,
+                               const uint8_t secret[BLL_SECRET_LEN])
+{
+    struct bll_config logic = {
         .v1_networks = config->version1.networks.items,
         .v1_network_count = config->version1.networks.count,
         .v1_port_order = (enum port_order)config->version1.port_order,
+        .plain_networks = config->tls.plain.items,
+        .plain_network_count = config->tls.plain.count,
+        .excluded_networks = config->push.excluded.items,
+        .excluded_network_count = config->push.excluded.count,
+        .rates = {.signons_per_address = rate_of(&config->rates.signons),
+                  .failures_per_address = rate_of(&config->rates.failures),
+                  .sends_per_address = rate_of(&config->rates.sends_address),
+                  .sends_per_user = rate_of(&config->rates.sends),
+                  .dials_per_user = rate_of(&config->rates.dials)},
+        .poll_us = config->presence.poll,
+        .probe_us = config->presence.probe,
+        .window_messages = (unsigned)config->push.window,
+        .window_bytes = config->push.window_bytes,
+        .push_idle_us = config->push.idle,
         .text_max = config->limits.text,
         .present_us = config->presence.present,
         .forget_us = config->presence.forget,
@@ -37,6 +59,8 @@ struct bll_config settings_bll(const struct daemon_config *config)
         .signons_per_address = (unsigned)config->limits.signons,
         .waiting_max = (unsigned)config->limits.waiting,
     };
+    memcpy(logic.secret, secret, sizeof logic.secret);
+    return logic;
 }
 
 struct pusher_limits settings_pusher(const struct daemon_config *config)

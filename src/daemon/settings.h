@@ -8,8 +8,10 @@
 #include "io/connection.h"
 #include "io/pusher.h"
 
-/* What these return borrows from `config` where it holds pointers. */
-struct bll_config settings_bll(const struct daemon_config *config);
+/* What these return borrows from `config` where it holds pointers. The first holds the secret: to
+ * be wiped. */
+struct bll_config settings_bll(const struct daemon_config *config,
+                               const uint8_t secret[BLL_SECRET_LEN]);
 struct pusher_limits settings_pusher(const struct daemon_config *config);
 struct connection_limits settings_connection(const struct daemon_config *config);
 
