@@ -1,4 +1,4 @@
-/* The two clocks. Neither call can fail on Linux with a valid pointer, so failure is our own bug.
+/* The clocks. No call can fail on Linux with a valid pointer, so failure is our own bug.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "util/clock.h"
@@ -26,6 +26,11 @@ static uint64_t now_us(clockid_t clock)
 uint64_t clock_monotonic_us(void)
 {
     return now_us(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_boot_ms(void)
+{
+    return now_us(CLOCK_BOOTTIME) / USEC_PER_MSEC;
 }
 
 uint64_t clock_real_ms(void)

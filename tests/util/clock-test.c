@@ -28,6 +28,8 @@ static void units_are_as_stated(void **state)
     clock_gettime(CLOCK_MONOTONIC, &ts);
     uint64_t now = clock_monotonic_us();
     assert_true(now / USEC_PER_SEC - (uint64_t)ts.tv_sec <= 60);
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    assert_true(clock_boot_ms() / 1000 - (uint64_t)ts.tv_sec <= 60);
     clock_gettime(CLOCK_REALTIME, &ts);
     uint64_t real = clock_real_ms();
     assert_in_range(real / 1000, (uint64_t)ts.tv_sec - 60, (uint64_t)ts.tv_sec + 60);
