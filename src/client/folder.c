@@ -68,6 +68,23 @@ int folder_lock(int folder, int flags)
     return taken;
 }
 
+int folder_take_turn(int folder, const char *name)
+{
+    int fd = openat(folder, name, O_RDWR | O_CLOEXEC | O_CREAT, 0600), r = 0;
+
+    if (fd < 0)
+        return -errno;
+    do
+        r = flock(fd, LOCK_EX);
+    while (r < 0 && errno == EINTR);
+    if (r < 0) {
+        r = -errno;
+        close(fd);
+        return r;
+    }
+    return fd;
+}
+
 int folder_read(int folder, const char *name, struct buffer *ret)
 {
     CLEANUP(folder_close_fd) int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

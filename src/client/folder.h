@@ -21,6 +21,10 @@ MUST_USE int folder_make_at(int parent, const char *name);
  * or is removing it; another -errno. */
 MUST_USE int folder_lock(int folder, int flags);
 
+/* For processes that take turns at a file in `folder`: waits for the lock of the file `name`, which
+ * is made. It is held while the descriptor that is returned is open. -errno. */
+MUST_USE int folder_take_turn(int folder, const char *name);
+
 /* Appends the content of the file `name` to `ret`, whose limit it may not exceed. 0, -ENOENT,
  * -ENOBUFS, -errno. */
 MUST_USE int folder_read(int folder, const char *name, struct buffer *ret);

@@ -1,6 +1,7 @@
 # client: multichat(1). May use util, proto, io (to listen) and config.
 noinst_LIBRARIES += src/client/libclient.a
 src_client_libclient_a_SOURCES = \
+	src/client/account.c src/client/account.h \
 	src/client/channel.c src/client/channel.h \
 	src/client/client.c src/client/client.h \
 	src/client/commands.c src/client/commands.h \
@@ -12,6 +13,7 @@ src_client_libclient_a_SOURCES = \
 	src/client/folder.c src/client/folder.h \
 	src/client/input.c src/client/input.h \
 	src/client/input-lines.c src/client/input-lines.h \
+	src/client/known-servers.c src/client/known-servers.h \
 	src/client/letter.c src/client/letter.h \
 	src/client/line.c \
 	src/client/lines.c src/client/lines.h \
@@ -27,15 +29,17 @@ src_client_libclient_a_SOURCES = \
 	src/client/send.c \
 	src/client/sender.c src/client/sender.h \
 	src/client/server.c src/client/server.h \
+	src/client/session-file.c src/client/session-file.h \
 	src/client/session.c src/client/session.h \
 	src/client/settings.c src/client/settings.h \
-	src/client/terminal.h
+	src/client/terminal.h \
+	src/client/trust.c src/client/trust.h
 if HAVE_READLINE
 src_client_libclient_a_SOURCES += src/client/terminal.c
 else
 src_client_libclient_a_SOURCES += src/client/terminal-none.c
 endif
-src_client_libclient_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS)
+src_client_libclient_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS) $(SODIUM_CFLAGS)
 CLIENT_LIBS = src/client/libclient.a $(CONFIG_LIBS) $(IO_LIBS) $(JANSSON_LIBS) $(READLINE_LIBS)
 
 bin_PROGRAMS += multichat

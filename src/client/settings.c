@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/settings.h"
 
+#include "client/trust.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -67,6 +69,27 @@ static const struct config_key settings_keys[] = {
      .offset = FIELD(password_command),
      .fallback = "",
      .help = "shell command whose first line of output is the password"},
+    {.path = "tls.use",
+     .type = CONFIG_BOOL,
+     .offset = FIELD(tls.use),
+     .fallback = "true",
+     .help = "encrypt; false sends password and messages in clear"},
+    {.path = "tls.ca",
+     .type = CONFIG_STRING,
+     .offset = FIELD(tls.ca),
+     .fallback = "",
+     .help = "file of the CAs the server's certificate is verified against, or \"system\"; empty: "
+             "it is known by its first use"},
+    {.path = "tls.certificate",
+     .type = CONFIG_PATH,
+     .offset = FIELD(tls.certificate),
+     .fallback = "",
+     .help = "own certificate, for servers that ask for one"},
+    {.path = "tls.key",
+     .type = CONFIG_PATH,
+     .offset = FIELD(tls.key),
+     .fallback = "",
+     .help = "its key"},
     {.path = "outbox.messages",
      .type = CONFIG_NUMBER,
      .offset = FIELD(outbox.messages),
@@ -182,6 +205,18 @@ static const char *listen_refusal(const char *listen)
     return NULL;
 }
 
+/* NULL: it is as it has to be. */
+static const char *tls_refusal(const struct settings *settings)
+{
+    const char *ca = settings->tls.ca;
+
+    if (ca[0] != '\0' && ca[0] != '/' && strcmp(ca, TRUST_SYSTEM) != 0)
+        return "tls.ca: allowed is an absolute path, or \"" TRUST_SYSTEM "\"";
+    if ((settings->tls.certificate[0] == '\0') != (settings->tls.key[0] == '\0'))
+        return "tls.certificate and tls.key: one is of no use without the other";
+    return NULL;
+}
+
 int settings_complete(struct settings *settings, char **ret_error)
 {
     const char *refusal;
@@ -195,6 +230,8 @@ int settings_complete(struct settings *settings, char **ret_error)
         settings->user = user;
     }
     refusal = userid_refusal(settings->user);
+    if (!refusal)
+        refusal = tls_refusal(settings);
     if (!refusal)
         refusal = listen_refusal(settings->listen);
     return refusal ? complain(ret_error, refusal) : 0;
@@ -234,6 +271,11 @@ int settings_state_path(const struct settings *settings, const char *kind, char 
     }
     *ret = path;
     return 0;
+}
+
+int settings_data_path(char **ret)
+{
+    return xdg_path("XDG_DATA_HOME", ".local/share", "multichat", ret);
 }
 
 void settings_listen_addr(const struct settings *settings, const struct addr *server,

@@ -9,6 +9,7 @@
 #include "proto/v1.h"
 #include "util/attributes.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CLIENT_TEXT_MAX 65536 /* bytes of the longest text the client takes from its user */
@@ -27,6 +28,11 @@ struct settings {
     int receive_from; /* enum receive_from */
     char *password_file;
     char *password_command;
+    struct {
+        bool use;
+        char *ca;                /* "", TRUST_SYSTEM or a file */
+        char *certificate, *key; /* files, or "" */
+    } tls;
     struct {
         uint64_t messages, bytes;
     } outbox;
@@ -48,6 +54,10 @@ MUST_USE int settings_complete(struct settings *settings, char **ret_error);
 /* The folder of the state of one kind ("outbox") for this server and user, freed by the caller. 0,
  * -ENOMEM, or -ENOENT when neither XDG_STATE_HOME nor HOME says where. */
 MUST_USE int settings_state_path(const struct settings *settings, const char *kind, char **ret);
+
+/* The folder of what is not of one server alone, freed by the caller. 0, -ENOMEM, or -ENOENT when
+ * neither XDG_DATA_HOME nor HOME says where. */
+MUST_USE int settings_data_path(char **ret);
 
 /* The address to listen on for pushes of a server at `server`: the one that is set, else its
  * loopback if the server is there, else every address of its family. `settings` is complete. */

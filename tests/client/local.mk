@@ -1,6 +1,7 @@
 # tests/client: the client, by its parts and by its dialogues.
 if HAVE_CMOCKA
 client_units = \
+	tests/client/account-test \
 	tests/client/channel-test \
 	tests/client/cursors-test \
 	tests/client/device-test \
@@ -8,7 +9,8 @@ client_units = \
 	tests/client/options-test \
 	tests/client/outbox-test \
 	tests/client/printable-test \
-	tests/client/sender-test
+	tests/client/sender-test \
+	tests/client/trust-test
 check_PROGRAMS += $(client_units)
 TESTS += $(client_units)
 
@@ -16,6 +18,8 @@ TESTS += $(client_units)
 DISK_FAULT_WRAPS = \
 	-Wl,--wrap=openat,--wrap=mkdirat,--wrap=renameat,--wrap=unlinkat \
 	-Wl,--wrap=write,--wrap=fsync,--wrap=fdatasync,--wrap=flock
+tests_client_account_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_account_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_channel_test_SOURCES = tests/client/channel-test.c \
 	tests/io/support.c tests/io/support.h
 tests_client_channel_test_CFLAGS = $(UNIT_CFLAGS)
@@ -38,6 +42,8 @@ tests_client_printable_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_printable_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_sender_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_sender_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_trust_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_trust_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 endif
 
 client_dialogues = \
@@ -47,4 +53,4 @@ client_dialogues = \
 TESTS += $(client_dialogues)
 EXTRA_DIST += $(client_dialogues) \
 	tests/client/disk-faults.h tests/client/fakeserver.py \
-	tests/client/harness.py tests/client/screen.py
+	tests/client/harness.py tests/client/home.h tests/client/screen.py
