@@ -106,6 +106,7 @@ static void init_lists(struct bll *bll)
     list_init(&bll->sought_in_vain);
     list_init(&bll->present);
     list_init(&bll->ready);
+    list_init(&bll->makings);
     list_init(&bll->dirty);
     list_init(&bll->saving);
     list_init(&bll->aged);
@@ -120,6 +121,7 @@ int bll_new(const struct bll_config *config, const struct bll_outlet *outlet,
         return -ENOMEM;
     init_lists(bll);
     bll->outlet = *outlet;
+    bll->started_us = bll_now(bll);
     bll->pool = pool;
     bll->metrics = metrics;
     /* Two processes of one store never make the same key: the time, and random bits. */

@@ -15,6 +15,8 @@
 void cursor_advance(struct bll *bll, struct device *device, unsigned index, uint64_t seq)
 {
     device->cursors[index].acked = seq;
+    if (device->cursors[index].sent < seq)
+        device->cursors[index].sent = seq;
     if (!list_linked(&device->by_dirt))
         list_append(&bll->dirty, &device->by_dirt);
 }

@@ -17,34 +17,46 @@
 #define PASSED_OVER_MAX 64
 
 static const char *const state_names[DEVICE_STATES] = {
-    [DEVICE_MAKING] = "making",   [DEVICE_QUIET] = "quiet",     [DEVICE_READY] = "ready",
-    [DEVICE_READING] = "reading", [DEVICE_PUSHING] = "pushing", [DEVICE_RESTING] = "resting",
+    [DEVICE_MAKING] = "making",       [DEVICE_QUIET] = "quiet",     [DEVICE_READY] = "ready",
+    [DEVICE_READING] = "reading",     [DEVICE_PUSHING] = "pushing", [DEVICE_DIALLING] = "dialling",
+    [DEVICE_STREAMING] = "streaming", [DEVICE_RESTING] = "resting",
 };
+
+#define TO(state) (1u << DEVICE_##state)
 
 /* From a state (row) to those it may change into, as bits. */
 static const unsigned state_moves[DEVICE_STATES] = {
-    [DEVICE_MAKING] = 1u << DEVICE_QUIET,
-    [DEVICE_QUIET] = 1u << DEVICE_READY,
+    [DEVICE_MAKING] = TO(QUIET),
+    [DEVICE_QUIET] = TO(READY) | TO(STREAMING),
     [DEVICE_READY] =
-        1u << DEVICE_QUIET | 1u << DEVICE_READING | 1u << DEVICE_PUSHING | 1u << DEVICE_RESTING,
-    [DEVICE_READING] = 1u << DEVICE_QUIET | 1u << DEVICE_RESTING,
-    [DEVICE_PUSHING] = 1u << DEVICE_QUIET | 1u << DEVICE_READY | 1u << DEVICE_RESTING,
-    [DEVICE_RESTING] = 1u << DEVICE_QUIET,
+        TO(QUIET) | TO(READING) | TO(PUSHING) | TO(DIALLING) | TO(STREAMING) | TO(RESTING),
+    [DEVICE_READING] = TO(QUIET) | TO(RESTING),
+    [DEVICE_PUSHING] = TO(QUIET) | TO(READY) | TO(RESTING),
+    [DEVICE_DIALLING] = TO(QUIET) | TO(STREAMING) | TO(RESTING),
+    [DEVICE_STREAMING] = TO(QUIET) | TO(DIALLING) | TO(RESTING),
+    [DEVICE_RESTING] = TO(QUIET) | TO(STREAMING),
 };
 
 void delivery_reset(struct device *device)
 {
     backlog_clear(&device->backlog);
-    message_unref(device->current);
-    device->current = NULL;
-    device->offset = device->next_offset = 0;
+    if (device_is_v2(device))
+        return;
+    message_unref(device->v1.current);
+    device->v1.current = NULL;
+    device->v1.offset = device->v1.next_offset = 0;
+}
+
+static bool is_begun(const struct device *device)
+{
+    return !device_is_v2(device) && device->v1.offset > 0;
 }
 
 void delivery_settle(struct device *device)
 {
     bool at_rest = device->state == DEVICE_QUIET || device->state == DEVICE_RESTING;
 
-    if (at_rest && !list_linked(&device->by_poll) && device->offset == 0)
+    if (at_rest && !device_present(device) && !is_begun(device))
         delivery_reset(device);
 }
 
@@ -69,10 +81,10 @@ void device_move(struct bll *bll, struct device *device, enum device_state state
 
 static bool is_behind(const struct device *device, unsigned index)
 {
-    return device->cursors[index].acked < device->account->subscriptions[index].conversation->end;
+    return device->cursors[index].sent < device->account->subscriptions[index].conversation->end;
 }
 
-static bool has_waiting(const struct device *device)
+bool delivery_waits(const struct device *device)
 {
     for (unsigned i = 0; i < device->account->subscription_count; i++)
         if (is_behind(device, i))
@@ -83,7 +95,7 @@ static bool has_waiting(const struct device *device)
 void delivery_consider(struct bll *bll, struct device *device)
 {
     if (device->state == DEVICE_QUIET && list_linked(&device->by_poll) && !device->gone &&
-        has_waiting(device))
+        delivery_waits(device))
         device_move(bll, device, DEVICE_READY);
 }
 
@@ -94,17 +106,16 @@ void delivery_consider(struct bll *bll, struct device *device)
 static struct message *next_of(struct device *device, unsigned index)
 {
     const struct conversation *conversation = device->account->subscriptions[index].conversation;
-    uint64_t seq = device->cursors[index].acked + 1;
+    uint64_t seq = device->cursors[index].sent + 1;
     struct message *message = backlog_next(&device->backlog, conversation->id, seq);
 
     return message ? message : conversation_recent(conversation, seq);
 }
 
-/* Takes the oldest of the messages that wait, so that conversations mix as they were written. If
- * one of them is not in memory, `*ret_missing` is its subscription, and nothing is taken before it
- * has been read. Where more conversations wait in storage than there are pages for, they take
- * turns, and the order between them is no more than near. */
-static struct message *choose(struct device *device, int *ret_missing)
+/* It is the oldest of the messages that wait, so that conversations mix as they were written, and
+ * nothing is taken before what is missing has been read. Where more conversations wait in storage
+ * than there are pages for, they take turns, and the order between them is no more than near. */
+struct message *delivery_next(struct device *device, int *ret_missing)
 {
     struct message *oldest = NULL;
     int missing = -1;
@@ -130,7 +141,7 @@ void delivery_rest(struct bll *bll, struct device *device)
     unsigned doublings = device->failures > 0 ? device->failures - 1u : 0;
 
     device->rest_until_us = bll_now(bll) + (bll->config.retry_us << doublings);
-    device->other_tried = false;
+    device->v1.other_tried = false;
     device_move(bll, device, DEVICE_RESTING);
 }
 
@@ -147,15 +158,21 @@ void delivery_acknowledge(struct bll *bll, struct device *device, struct message
 
 struct reading {
     struct bll *bll;
-    struct device *device;
+    struct device *device; /* its account is pinned */
     uint64_t conversation;
+    uint64_t after;
 };
 
-/* Without memory for it, or membership by now, it is as if it had not been read. */
-static void page_keep(struct device *device, struct message *const *messages, size_t count)
+/* Without memory for it, or membership by now, it is as if it had not been read. So it is when a
+ * stream has ended meanwhile and the device goes back to what is before the page. */
+static void page_keep(const struct reading *reading, struct message *const *messages, size_t count)
 {
-    if (account_subscription(device->account, messages[0]->conversation) >= 0 &&
-        backlog_keep(&device->backlog, messages, count) < 0)
+    struct device *device = reading->device;
+    int index = account_subscription(device->account, reading->conversation);
+
+    if (index < 0 || device->cursors[index].sent < reading->after)
+        return;
+    if (backlog_keep(&device->backlog, messages, count) < 0)
         log_debug("a page for %s is read again", device->account->userid);
 }
 
@@ -167,82 +184,96 @@ static void page_read(void *userdata, enum dal_outcome outcome, struct message *
     struct bll *bll = reading->bll;
     struct device *device = reading->device;
     struct account *account = device->account;
+    bool there = outcome == DAL_OK && count > 0;
 
-    if (outcome == DAL_OK && count > 0) {
-        page_keep(device, messages, count);
-        device_move(bll, device, DEVICE_QUIET);
-    } else {
-        if (outcome == DAL_OK)
-            log_limited(&limit, LOG_WARNING, "gaps in conversations",
-                        "conversation %llu ends earlier in storage than it did before",
-                        (unsigned long long)reading->conversation);
-        delivery_rest(bll, device);
-    }
+    if (there)
+        page_keep(reading, messages, count);
+    else if (outcome == DAL_OK)
+        log_limited(&limit, LOG_WARNING, "gaps in conversations",
+                    "conversation %llu ends earlier in storage than it did before",
+                    (unsigned long long)reading->conversation);
     free(reading);
-    if (device->gone)
-        device_free(bll, device);
-    else
+    device->reading = false;
+    if (device->state == DEVICE_READING && there)
+        device_move(bll, device, DEVICE_QUIET);
+    else if (device->state == DEVICE_READING)
+        delivery_rest(bll, device);
+    if (!device_settle(bll, device))
         delivery_consider(bll, device);
     account_unpin(bll, account);
 }
 
-static void read_page(struct bll *bll, struct device *device, unsigned index)
+int delivery_read(struct bll *bll, struct device *device, unsigned index)
 {
     struct reading *reading = malloc(sizeof(*reading));
     uint64_t conversation = device->account->subscriptions[index].conversation->id;
+    uint64_t after = device->cursors[index].sent;
+    int r;
 
-    if (reading) {
-        *reading = (struct reading){bll, device, conversation};
-        if (dal_messages_read(conversation, device->cursors[index].acked, BACKLOG_MESSAGES,
-                              BACKLOG_BYTES, page_read, reading) == 0) {
-            account_pin(device->account);
-            device->paged = index;
-            device_move(bll, device, DEVICE_READING);
-            return;
-        }
+    if (!reading)
+        return -ENOMEM;
+    *reading = (struct reading){bll, device, conversation, after};
+    r = dal_messages_read(conversation, after, BACKLOG_MESSAGES, BACKLOG_BYTES, page_read, reading);
+    if (r < 0) {
+        free(reading);
+        return r;
     }
-    free(reading);
-    delivery_rest(bll, device);
+    account_pin(device->account);
+    device->paged = index;
+    device->reading = true;
+    return 0;
 }
 
 /* -- starting --------------------------------------------------------------------------------- */
 
-/* True for what the device itself said to many; what somebody writes to himself he wants to get. */
-static bool is_own(const struct device *device, const struct message *message)
+bool delivery_is_own(const struct device *device, const struct message *message)
 {
     return message->origin != 0 && message->origin == device->id &&
            message->conversation != device->account->inbox;
 }
 
-/* A ready device gets its next push, or its next page, or turns out to have nothing. */
-static enum delivery_start start(struct bll *bll, struct device *device)
+/* The first message that waits and is not the device's own, or NULL; `*ret_missing` as for
+ * delivery_next(). */
+static struct message *next_of_others(struct bll *bll, struct device *device, int *ret_missing)
 {
+    struct message *message = delivery_next(device, ret_missing);
+
+    while (message && delivery_is_own(device, message)) {
+        delivery_acknowledge(bll, device, message);
+        message = delivery_next(device, ret_missing);
+    }
+    return message;
+}
+
+/* The device gets its next push, or its next page, or turns out to have nothing. */
+static enum delivery_start start_push(struct bll *bll, struct device *device)
+{
+    struct message *message;
     int missing;
 
-    while (!device->current) {
-        struct message *message = choose(device, &missing);
-        if (missing >= 0) {
-            read_page(bll, device, (unsigned)missing);
-            return DELIVERY_STARTED;
-        }
-        if (!message) {
-            device_move(bll, device, DEVICE_QUIET);
-            return DELIVERY_STARTED;
-        }
-        if (is_own(device, message)) {
-            delivery_acknowledge(bll, device, message);
-            continue;
-        }
-        device->current = message_ref(message);
-        device->offset = 0;
+    if (device->v1.current)
+        return push1_start(bll, device);
+    message = next_of_others(bll, device, &missing);
+    if (missing >= 0) {
+        if (delivery_read(bll, device, (unsigned)missing) < 0)
+            delivery_rest(bll, device);
+        else
+            device_move(bll, device, DEVICE_READING);
+        return DELIVERY_STARTED;
     }
+    if (!message) {
+        device_move(bll, device, DEVICE_QUIET);
+        return DELIVERY_STARTED;
+    }
+    device->v1.current = message_ref(message);
+    device->v1.offset = 0;
     return push1_start(bll, device);
 }
 
 /* While it stops, a message of which a part has arrived is still finished. */
 static bool may_start(const struct bll *bll, const struct device *device)
 {
-    return !bll->quiesced || device->offset > 0;
+    return !bll->quiesced || is_begun(device);
 }
 
 void delivery_run(struct bll *bll)
@@ -253,7 +284,7 @@ void delivery_run(struct bll *bll)
         struct device *device = LIST_ENTRY(link, struct device, by_state);
         if (!may_start(bll, device))
             continue;
-        switch (start(bll, device)) {
+        switch (start_push(bll, device)) {
         case DELIVERY_STARTED:
             break;
         case DELIVERY_PASSED_OVER:

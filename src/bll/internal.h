@@ -93,44 +93,85 @@ struct tail_entry {
 };
 
 enum device_state {
-    DEVICE_MAKING,  /* storage is giving it an id */
-    DEVICE_QUIET,   /* absent, or nothing to deliver */
-    DEVICE_READY,   /* present, something to deliver: on bll.ready */
-    DEVICE_READING, /* a page of its backlog is being read */
-    DEVICE_PUSHING, /* a push is under way */
-    DEVICE_RESTING, /* the last try failed: waits for a later poll */
+    DEVICE_MAKING,    /* storage is giving it an id */
+    DEVICE_QUIET,     /* absent, or nothing to deliver */
+    DEVICE_READY,     /* present, to be pushed or dialled to: on bll.ready */
+    DEVICE_READING,   /* version 1: a page of its backlog is being read */
+    DEVICE_PUSHING,   /* version 1: a push is under way */
+    DEVICE_DIALLING,  /* version 2: a connection is being made, or has to be proven */
+    DEVICE_STREAMING, /* version 2: its messages flow over a connection */
+    DEVICE_RESTING,   /* the last try failed: waits for a later poll */
     DEVICE_STATES
 };
 
 struct cursor {
     uint64_t acked;  /* last message acknowledged */
+    uint64_t sent;   /* last message written to its stream; never less than `acked` */
     uint64_t stored; /* what storage has */
+};
+
+/* Of a version 1 device, which is its endpoint. */
+struct device_v1 {
+    struct message *current;    /* being pushed */
+    size_t offset, next_offset; /* of the part being pushed and the one after it */
+    bool swapped;               /* the port's bytes are swapped */
+    bool order_known;           /* a push got through, so `swapped` is right */
+    bool other_tried;           /* both orders have been tried for this push */
+    bool refused;               /* nobody listened there at the last try */
+    bool unnamed;               /* storage knows it by the endpoint before this one */
+};
+
+/* Of a version 2 device, which has a name. */
+struct device_v2 {
+    struct stream *stream; /* while STREAMING */
+    struct stream *dial;   /* being made or to be proven; beside an attached stream too */
+    uint64_t poll_ms;      /* the time of its last poll, which must move on */
+    uint8_t nonce[SESSION_NONCE_LEN]; /* of the session it polled with */
+};
+
+/* Whether a version 2 device's listener can be reached. */
+enum device_reach {
+    REACH_UNKNOWN, /* the endpoint is new: to be tried */
+    REACH_PROVEN,  /* it proved itself when it was last connected to */
+    REACH_FAILED,  /* it did not, or may not be connected to */
 };
 
 struct device {
     struct account *account;
     struct list by_account;
-    struct list by_poll;        /* on bll.present while it is present */
-    struct list by_state;       /* on bll.ready while READY */
-    struct list by_dirt;        /* on bll.dirty or bll.saving while a cursor is not stored */
-    struct cursor *cursors;     /* parallel to account->subscriptions */
-    struct backlog backlog;     /* what has been read from storage */
-    unsigned paged;             /* the subscription that was read for last */
-    struct message *current;    /* being pushed */
-    size_t offset, next_offset; /* of the part being pushed and the one after it */
-    uint64_t id;                /* 0 while MAKING */
-    uint64_t polled_us;
+    struct list by_poll;    /* on bll.present while it is present */
+    struct list by_state;   /* on bll.ready while READY */
+    struct list by_dirt;    /* on bll.dirty or bll.saving while a cursor is not stored */
+    struct cursor *cursors; /* parallel to account->subscriptions */
+    struct backlog backlog; /* what has been read from storage */
+    uint64_t id;            /* 0 while MAKING */
+    uint64_t polled_us;     /* or was last seen otherwise */
     uint64_t rest_until_us;
     struct addr endpoint; /* its address and the port as the poll told it */
+    union {
+        struct device_v1 v1;
+        struct device_v2 v2;
+    };
+    unsigned paged; /* the subscription that was read for last */
     enum device_state state;
-    uint8_t failures; /* pushes in a row that were neither delivered nor refused; bounded */
-    bool swapped;     /* the port's bytes are swapped */
-    bool order_known; /* a push got through, so `swapped` is right */
-    bool other_tried; /* both orders have been tried for this push */
-    bool refused;     /* nobody listened there at the last try */
-    bool unnamed;     /* storage knows it by the endpoint before this one */
-    bool gone;        /* its account was deleted: freed when it comes to rest */
+    enum device_reach reach; /* version 2 */
+    uint8_t failures;        /* in a row; bounded */
+    bool secure;             /* version 2: its session was made over TLS */
+    bool reading;            /* version 2: a page of its backlog is being read */
+    bool gone;               /* freed when what is under way has come back */
+    char name[];             /* version 2: as its hello told it; version 1: empty */
 };
+
+static inline bool device_is_v2(const struct device *device)
+{
+    return device->name[0] != '\0';
+}
+
+/* It polled lately. */
+static inline bool device_present(const struct device *device)
+{
+    return list_linked(&device->by_poll);
+}
 
 /* A password being checked against the account's hash; it may have another one by the end. */
 struct verification {
@@ -183,6 +224,7 @@ struct bll {
     struct list stale;             /* accounts that could not be loaded anew yet */
     struct list present;           /* devices, longest since their poll first */
     struct list ready;             /* devices */
+    struct list makings;           /* devices on their way into storage */
     struct list dirty;             /* devices with cursors to store */
     struct list saving;            /* devices whose cursors are being stored */
     struct device_cursor *storing; /* those cursors, while storage is busy with them; else NULL */
@@ -194,6 +236,7 @@ struct bll {
     size_t tail_bytes;
     uint64_t device_states[DEVICE_STATES];
     uint64_t present_count;
+    uint64_t started_us;
     uint64_t saved_us;               /* when cursors were last given to storage */
     uint64_t key_epoch, key_counter; /* make the keys of version 1 messages */
     uint8_t fingerprint_key[PASSWORD_FINGERPRINT_LEN];
@@ -293,11 +336,28 @@ void tail_expire(struct bll *bll, uint64_t now);
 
 /* -- device.c --------------------------------------------------------------------------------- */
 
-/* A device as storage knows it. 0, -ENOMEM, or -EINVAL if the record is no version 1 device's. */
-MUST_USE int device_restore(struct bll *bll, struct account *account,
-                            const struct device_record *record, const struct dal_account *stored);
-/* One more device of the account, which storage gives an id. NULL: not now. It begins no earlier
- * than `beside`; without it, where its memberships began. */
+/* The account's devices become those that storage has; what they have acknowledged stays. 0 or
+ * -ENOMEM. */
+MUST_USE int devices_update(struct bll *bll, struct account *account,
+                            const struct dal_account *stored);
+/* NULL: it has none of that id (any more). */
+struct device *device_by_id(const struct account *account, uint64_t id);
+
+/* `device` is NULL if there is none; then `error` says why. */
+typedef void (*device_found_fn)(void *userdata, struct device *device, enum proto_error error);
+
+/* The account's version 2 device of that name. Where there is none it is made, in the place of the
+ * one that has been absent for longest if there are bll_config.devices_max of them: the first of an
+ * account begins where its memberships do, a further one where the furthest is. May call back
+ * before it returns. The account is pinned meanwhile. */
+void device_find(struct bll *bll, struct account *account, struct bytes name,
+                 device_found_fn callback, void *userdata);
+/* It is no more: its sessions end. Freed now, or when what is under way has come back. */
+void device_retire(struct bll *bll, struct device *device);
+/* Something that was under way has come back. True: the device was gone and is freed now. */
+bool device_settle(struct bll *bll, struct device *device);
+/* One more version 1 device of the account, which storage gives an id. NULL: not now. It begins no
+ * earlier than `beside`; without it, where its memberships began. */
 struct device *device_make(struct bll *bll, struct account *account, const struct addr *endpoint,
                            const struct device *beside);
 /* The same for a device that has cursors already. */
@@ -305,7 +365,7 @@ void device_begin_beside(struct bll *bll, struct device *device, const struct de
 /* The furthest of the devices for which `wanted` holds, or NULL. */
 struct device *device_furthest(const struct account *account,
                                bool (*wanted)(const struct device *));
-/* What storage knows the version 1 device of that endpoint by; returns its length. */
+/* What storage knows the version 1 device of that endpoint by; returns the length. */
 size_t device_endpoint_name(const struct addr *endpoint, char name[DEVICE_NAME_MAX + 1]);
 /* Frees it; it must not be pushing, reading or being made. */
 void device_free(struct bll *bll, struct device *device);
@@ -340,6 +400,17 @@ void delivery_reset(struct device *device);
 void delivery_rest(struct bll *bll, struct device *device);
 /* `message` has arrived. */
 void delivery_acknowledge(struct bll *bll, struct device *device, struct message *message);
+/* True if there is a message that was not sent to it yet. */
+bool delivery_waits(const struct device *device);
+/* The message that the device is sent next, or NULL; borrowed. If one that comes before has to be
+ * read first, `*ret_missing` is its subscription, else -1. */
+struct message *delivery_next(struct device *device, int *ret_missing);
+/* Reads a page of its subscription number `index`, from where it is. 0, or -errno. */
+MUST_USE int delivery_read(struct bll *bll, struct device *device, unsigned index);
+/* True for what the device itself said to many; what somebody writes to himself he wants to get. */
+bool delivery_is_own(const struct device *device, const struct message *message);
+/* Ports below 1024 are never connected to. */
+bool delivery_may_connect(uint16_t port);
 
 enum delivery_start {
     DELIVERY_STARTED,

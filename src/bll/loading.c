@@ -41,7 +41,7 @@ static void cursors_carry(const struct account *account, const struct device *de
             cursors[i] = device->cursors[old];
         } else {
             uint64_t seq = stored_cursor(stored, device->id, membership);
-            cursors[i] = (struct cursor){.acked = seq, .stored = seq};
+            cursors[i] = (struct cursor){.acked = seq, .sent = seq, .stored = seq};
         }
     }
 }
@@ -130,16 +130,7 @@ static int memberships_update(struct bll *bll, struct account *account,
     return r;
 }
 
-static int devices_restore(struct bll *bll, struct account *account,
-                           const struct dal_account *stored)
-{
-    for (size_t i = 0; i < stored->device_count; i++)
-        if (device_restore(bll, account, &stored->devices[i], stored) == -ENOMEM)
-            return -ENOMEM;
-    return 0;
-}
-
-/* The user is gone: so are his devices, except those something may still come back to. */
+/* The user is gone, and so are his devices. */
 static void account_vanish(struct bll *bll, struct account *account)
 {
     account->state = ACCOUNT_MISSING;
@@ -147,14 +138,8 @@ static void account_vanish(struct bll *bll, struct account *account)
     signon_outdate(account);
     free(account->password_hash);
     account->password_hash = NULL; /* as for a user who never was */
-    LIST_FOREACH_SAFE (link, &account->devices) {
-        struct device *device = LIST_ENTRY(link, struct device, by_account);
-        if (device->state == DEVICE_MAKING || device->state == DEVICE_READING ||
-            device->state == DEVICE_PUSHING)
-            device->gone = true;
-        else
-            device_free(bll, device);
-    }
+    LIST_FOREACH_SAFE (link, &account->devices)
+        device_retire(bll, LIST_ENTRY(link, struct device, by_account));
 }
 
 static int account_fill(struct bll *bll, struct account *account, const struct dal_account *stored)
@@ -184,7 +169,7 @@ static int account_fill(struct bll *bll, struct account *account, const struct d
     if (account->disabled || !same_password || account->auth_epoch != stored->user.auth_epoch)
         presence_end(bll, account); /* who polled with what no longer holds */
     account->auth_epoch = stored->user.auth_epoch;
-    return first ? devices_restore(bll, account, stored) : 0;
+    return devices_update(bll, account, stored);
 }
 
 static void consider_devices(struct bll *bll, struct account *account)

@@ -1,4 +1,4 @@
-/* Presence: which devices polled lately.
+/* Presence: which devices polled lately, or have messages flow to them.
  *
  * A version 1 device is the endpoint that polls. A poll from an endpoint that is not known
  *
@@ -17,14 +17,9 @@
 /* Devices looked at in one sweep. */
 #define SWEEP_BATCH 4096
 
-static bool device_present(const struct device *device)
-{
-    return list_linked(&device->by_poll);
-}
-
 void presence_leave(struct bll *bll, struct device *device)
 {
-    if (!device_present(device))
+    if (!list_linked(&device->by_poll))
         return;
     list_remove(&device->by_poll);
     bll->present_count--;
@@ -43,7 +38,7 @@ const struct device *presence_origin(const struct account *account, const struct
 
     LIST_FOREACH (link, &account->devices) {
         const struct device *device = LIST_ENTRY(link, struct device, by_account);
-        if (!addr_same_host(&device->endpoint, from))
+        if (device_is_v2(device) || !addr_same_host(&device->endpoint, from))
             continue;
         if (device_present(device)) {
             present = device;
@@ -64,7 +59,7 @@ static struct device *device_at(const struct account *account, const struct addr
 {
     LIST_FOREACH (link, &account->devices) {
         struct device *device = LIST_ENTRY(link, struct device, by_account);
-        if (!device->gone && addr_equal(&device->endpoint, endpoint))
+        if (!device_is_v2(device) && !device->gone && addr_equal(&device->endpoint, endpoint))
             return device;
     }
     return NULL;
@@ -72,12 +67,21 @@ static struct device *device_at(const struct account *account, const struct addr
 
 static bool is_free(const struct device *device)
 {
-    return !device_busy(device) && (!device_present(device) || device->refused);
+    return !device_is_v2(device) && !device_busy(device) &&
+           (!device_present(device) || device->v1.refused);
 }
 
 static bool is_taken(const struct device *device)
 {
-    return device_present(device) && !device->refused && !device->gone;
+    return device_present(device) && (device_is_v2(device) || !device->v1.refused);
+}
+
+/* What the user has read there was shown to him, wherever it is now. */
+static const struct device *beside_which(const struct account *account)
+{
+    const struct device *device = device_furthest(account, is_taken);
+
+    return device ? device : device_furthest(account, device_is_v2);
 }
 
 struct renaming {
@@ -95,7 +99,7 @@ static void renamed(void *userdata, enum dal_outcome outcome)
     LIST_FOREACH (link, &renaming->account->devices) {
         struct device *device = LIST_ENTRY(link, struct device, by_account);
         if (device->id == renaming->device && outcome != DAL_OK)
-            device->unnamed = true;
+            device->v1.unnamed = true;
     }
     account_unpin(renaming->bll, renaming->account);
     free(renaming);
@@ -108,7 +112,7 @@ static void device_rename(struct bll *bll, struct device *device)
     char name[DEVICE_NAME_MAX + 1];
     struct bytes bytes = {.data = name, .len = device_endpoint_name(&device->endpoint, name)};
 
-    device->unnamed = true;
+    device->v1.unnamed = true;
     if (!renaming)
         return;
     *renaming = (struct renaming){bll, device->account, device->id};
@@ -116,7 +120,7 @@ static void device_rename(struct bll *bll, struct device *device)
         free(renaming);
         return;
     }
-    device->unnamed = false;
+    device->v1.unnamed = false;
     account_pin(device->account);
 }
 
@@ -127,7 +131,8 @@ static struct device *take_over(struct bll *bll, struct device *device, const st
     if (device->state != DEVICE_QUIET)
         device_move(bll, device, DEVICE_QUIET);
     device->endpoint = *endpoint;
-    device->swapped = device->order_known = device->other_tried = device->refused = false;
+    device->v1.swapped = device->v1.order_known = device->v1.other_tried = device->v1.refused =
+        false;
     device->rest_until_us = 0;
     device->failures = 0;
     device_begin_beside(bll, device, beside);
@@ -138,7 +143,7 @@ static struct device *take_over(struct bll *bll, struct device *device, const st
 static struct device *adopt(struct bll *bll, struct account *account, const struct addr *endpoint)
 {
     static struct log_limit limit = {.burst = 5, .interval_us = 60 * USEC_PER_SEC};
-    struct device *beside = device_furthest(account, is_taken);
+    const struct device *beside = beside_which(account);
     struct device *device = device_furthest(account, is_free);
 
     if (device)
@@ -155,14 +160,19 @@ static struct device *adopt(struct bll *bll, struct account *account, const stru
 
 static void touch(struct bll *bll, struct device *device)
 {
-    if (!device_present(device)) {
+    if (!list_linked(&device->by_poll)) {
         list_append(&bll->present, &device->by_poll);
         bll->present_count++;
     } else {
         list_move(&bll->present, &device->by_poll);
     }
     device->polled_us = bll_now(bll);
-    device->refused = false;
+}
+
+static void end_rest(struct bll *bll, struct device *device)
+{
+    if (device->state == DEVICE_RESTING && bll_now(bll) >= device->rest_until_us)
+        device_move(bll, device, DEVICE_QUIET);
 }
 
 void presence_poll(struct bll *bll, struct account *account, const struct addr *from, uint16_t port)
@@ -180,10 +190,10 @@ void presence_poll(struct bll *bll, struct account *account, const struct addr *
     }
     metrics_add(bll->metrics, METRIC_POLLS_ACCEPTED, 1);
     touch(bll, device);
-    if (device->unnamed)
+    device->v1.refused = false;
+    if (device->v1.unnamed)
         device_rename(bll, device);
-    if (device->state == DEVICE_RESTING && device->polled_us >= device->rest_until_us)
-        device_move(bll, device, DEVICE_QUIET);
+    end_rest(bll, device);
     delivery_consider(bll, device);
 }
 

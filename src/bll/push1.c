@@ -18,7 +18,7 @@
  * costs nothing and does not. */
 #define RETRY_DOUBLINGS_MAX 3
 
-static bool may_connect(uint16_t port)
+bool delivery_may_connect(uint16_t port)
 {
     return port >= FIRST_UNPRIVILEGED_PORT;
 }
@@ -30,41 +30,42 @@ static uint16_t device_port(const struct bll *bll, struct device *device)
 
     switch (bll->config.v1_port_order) {
     case PORT_ORDER_HOST:
-        device->swapped = false;
+        device->v1.swapped = false;
         break;
     case PORT_ORDER_NETWORK:
-        device->swapped = true;
+        device->v1.swapped = true;
         break;
     case PORT_ORDER_AUTO:
-        if (!may_connect(device->swapped ? swapped : stands))
-            device->swapped = !device->swapped;
+        if (!delivery_may_connect(device->v1.swapped ? swapped : stands))
+            device->v1.swapped = !device->v1.swapped;
         break;
     }
-    stands = device->swapped ? swapped : stands;
-    return may_connect(stands) ? stands : 0;
+    stands = device->v1.swapped ? swapped : stands;
+    return delivery_may_connect(stands) ? stands : 0;
 }
 
 /* True if the other order of the port's bytes is still worth a try for this push. */
 static bool turn_order(const struct bll *bll, struct device *device)
 {
     uint16_t port = device->endpoint.port;
-    uint16_t other = device->swapped ? port : v1_swap_port(port);
-    uint16_t this_one = device->swapped ? v1_swap_port(port) : port;
+    uint16_t other = device->v1.swapped ? port : v1_swap_port(port);
+    uint16_t this_one = device->v1.swapped ? v1_swap_port(port) : port;
 
-    if (bll->config.v1_port_order != PORT_ORDER_AUTO || device->order_known || other == this_one ||
-        !may_connect(other))
+    if (bll->config.v1_port_order != PORT_ORDER_AUTO || device->v1.order_known ||
+        other == this_one || !delivery_may_connect(other))
         return false;
-    device->swapped = !device->swapped;
-    if (device->other_tried)
+    device->v1.swapped = !device->v1.swapped;
+    if (device->v1.other_tried)
         return false; /* and it stands as it did before both were tried */
-    device->other_tried = true;
+    device->v1.other_tried = true;
     return true;
 }
 
-/* Pushes the part of device->current that begins at device->offset. 0 or what the outlet says. */
+/* Pushes the part of device->v1.current that begins at device->v1.offset. 0 or what the outlet
+ * says. */
 static int push_part(struct bll *bll, struct device *device)
 {
-    const struct message *message = device->current;
+    const struct message *message = device->v1.current;
     struct v1_push push = {
         .time_s = message->time_ms / 1000,
         .name = message->name,
@@ -78,7 +79,8 @@ static int push_part(struct bll *bll, struct device *device)
     to.port = device_port(bll, device);
     if (to.port == 0)
         return -EACCES;
-    len = v1_build_push(&push, device->offset, payload, sizeof(payload), &device->next_offset);
+    len =
+        v1_build_push(&push, device->v1.offset, payload, sizeof(payload), &device->v1.next_offset);
     if (len < 0)
         return (int)len;
     return bll->outlet.push(bll->outlet.userdata, &to,
@@ -105,19 +107,19 @@ enum delivery_start push1_start(struct bll *bll, struct device *device)
 /* What was being pushed has arrived: the part, and with the last one the message. */
 static void delivered(struct bll *bll, struct device *device)
 {
-    struct message *message = device->current;
+    struct message *message = device->v1.current;
 
-    device->order_known = true;
-    device->refused = false;
+    device->v1.order_known = true;
+    device->v1.refused = false;
     device->failures = 0;
-    device->offset = device->next_offset;
-    if (device->offset < message->text.len)
+    device->v1.offset = device->v1.next_offset;
+    if (device->v1.offset < message->text.len)
         return;
-    device->offset = 0;
+    device->v1.offset = 0;
     metrics_add(bll->metrics, METRIC_MESSAGES_DELIVERED, 1);
     delivery_acknowledge(bll, device, message);
     message_unref(message);
-    device->current = NULL;
+    device->v1.current = NULL;
 }
 
 static void after_push(struct bll *bll, struct device *device, enum bll_push result)
@@ -125,7 +127,7 @@ static void after_push(struct bll *bll, struct device *device, enum bll_push res
     switch (result) {
     case BLL_PUSH_DELIVERED:
         delivered(bll, device);
-        if (device->current) {
+        if (device->v1.current) {
             /* The next part at once: whoever stops in between would repeat this one. */
             device_move(bll, device, DEVICE_READY);
             (void)push1_start(bll, device);
@@ -139,7 +141,7 @@ static void after_push(struct bll *bll, struct device *device, enum bll_push res
             device_move(bll, device, DEVICE_READY);
             return;
         }
-        device->refused = true;
+        device->v1.refused = true;
         break;
     case BLL_PUSH_FAILED:
         if (device->failures <= RETRY_DOUBLINGS_MAX)
@@ -155,8 +157,7 @@ void bll_pushed(struct bll *bll, void *token, enum bll_push result)
     struct account *account = device->account;
 
     after_push(bll, device, result);
-    if (device->gone && device->state != DEVICE_PUSHING)
-        device_free(bll, device);
+    (void)device_settle(bll, device);
     if (!list_empty(&bll->ready))
         bll->outlet.wake(bll->outlet.userdata);
     account_unpin(bll, account);

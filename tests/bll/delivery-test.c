@@ -619,7 +619,7 @@ static void an_absent_device_keeps_no_page(void **state)
     assert_int_equal(device->backlog.count, 1);
     end_push(fixture, BLL_PUSH_FAILED);
     assert_int_equal(device->backlog.count, 0);
-    assert_null(device->current);
+    assert_null(device->v1.current);
     poll_later(fixture, "bob", 10002);
     for (int i = 0; i < 3; i++)
         expect_delivery(fixture, 10002, "text");
