@@ -60,6 +60,7 @@ static enum channel_event broken(struct channel *channel, int error)
 {
     char text[128];
 
+    channel->distrusted = channel->tls && tls_session_distrusted(channel->tls);
     if (error == EPROTO && channel->tls)
         snprintf(channel->reason, sizeof(channel->reason), "%s", tls_session_error(channel->tls));
     else if (error == EMSGSIZE)

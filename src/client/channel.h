@@ -34,6 +34,7 @@ struct channel {
     short read_events; /* to be polled for before reading goes on */
     short write_events;
     bool connecting, open, finishing, finished;
+    bool distrusted;  /* BROKEN: by a certificate that was refused */
     int error;        /* of a write, told by channel_turn() */
     char reason[256]; /* in words, not made printable */
 };

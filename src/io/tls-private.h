@@ -29,8 +29,9 @@ struct tls_context {
 
 /* Empties the queue of errors; what it said last, in words. */
 const char *tls_take_error(void);
-/* The same of a handshake that failed, into `text`; `verified` is SSL_get_verify_result(). */
-void tls_describe_failure(long verified, char *text, size_t size);
+/* The same of a handshake that failed, into `text`; `verified` is SSL_get_verify_result(). True if
+ * the peer's certificate was refused. */
+bool tls_describe_failure(long verified, char *text, size_t size);
 
 /* Puts the formatted words into `*ret_error` (NULL if there is no memory) and returns `error`. */
 int tls_complain(char **ret_error, int error, const char *format, ...) PRINTF_LIKE(3, 4);

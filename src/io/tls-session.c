@@ -25,9 +25,10 @@ struct tls_session {
     int failure;  /* 0 or -errno */
     int io_error; /* of the last recv() or send(): 0 or -errno */
     uint32_t events;
-    bool dry;   /* the descriptor has no more bytes for now */
-    bool ended; /* the peer's end of stream came */
-    bool named; /* `host` was said */
+    bool dry;        /* the descriptor has no more bytes for now */
+    bool ended;      /* the peer's end of stream came */
+    bool distrusted; /* the peer's certificate was refused */
+    bool named;      /* `host` was said */
     char host[TLS_HOST_MAX];
     char error[160];
 };
@@ -194,8 +195,8 @@ static int fail(struct tls_session *session, int error)
 {
     session->failure = error;
     if (error == -EPROTO)
-        tls_describe_failure(SSL_get_verify_result(session->ssl), session->error,
-                             sizeof session->error);
+        session->distrusted = tls_describe_failure(SSL_get_verify_result(session->ssl),
+                                                   session->error, sizeof session->error);
     else
         snprintf(session->error, sizeof session->error, "%s", strerror(-error));
     ERR_clear_error();
@@ -341,6 +342,11 @@ bool tls_session_fingerprint(const struct tls_session *session, uint8_t ret[TLS_
 bool tls_session_resumed(const struct tls_session *session)
 {
     return SSL_session_reused(session->ssl) == 1;
+}
+
+bool tls_session_distrusted(const struct tls_session *session)
+{
+    return session->distrusted;
 }
 
 const char *tls_session_error(const struct tls_session *session)

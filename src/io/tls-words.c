@@ -48,16 +48,18 @@ const char *tls_take_error(void)
     return describe(error);
 }
 
-void tls_describe_failure(long verified, char *text, size_t size)
+bool tls_describe_failure(long verified, char *text, size_t size)
 {
     unsigned long error = ERR_peek_error();
+    bool distrusted = ERR_GET_LIB(error) == ERR_LIB_SSL &&
+                      ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
     ERR_clear_error();
-    if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
-        ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+    if (distrusted)
         snprintf(text, size, "the peer's certificate is refused: %s",
                  X509_verify_cert_error_string(verified));
     else
         snprintf(text, size, "%s", describe(error));
+    return distrusted;
 }
 
 int tls_complain(char **ret_error, int error, const char *format, ...)

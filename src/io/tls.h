@@ -115,5 +115,8 @@ bool tls_session_fingerprint(const struct tls_session *session, uint8_t ret[TLS_
 /* True if the handshake was cut short by a ticket. */
 bool tls_session_resumed(const struct tls_session *session);
 
+/* True if the handshake failed because the peer's certificate was refused. */
+bool tls_session_distrusted(const struct tls_session *session);
+
 /* What went wrong, in words; static or the session's. */
 const char *tls_session_error(const struct tls_session *session);

@@ -101,6 +101,8 @@ static void test_certificate_of_another_authority_is_refused(void **state)
         "the peer's certificate is refused: unable to get local issuer certificate");
     assert_string_equal(tls_session_error(talk.server),
                         "the peer does not know who signed the certificate");
+    assert_true(tls_session_distrusted(talk.client));
+    assert_false(tls_session_distrusted(talk.server));
     assert_int_equal(tls_session_write(talk.client, bytes_of("secret")), -EPROTO);
     talk_end(&talk);
 }
