@@ -17,6 +17,7 @@ src_client_libclient_a_SOURCES = \
 	src/client/letter.c src/client/letter.h \
 	src/client/line.c \
 	src/client/lines.c src/client/lines.h \
+	src/client/link.c src/client/link.h \
 	src/client/modes.h \
 	src/client/options.c src/client/options.h \
 	src/client/outbox.c src/client/outbox.h \

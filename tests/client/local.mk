@@ -6,6 +6,7 @@ client_units = \
 	tests/client/cursors-test \
 	tests/client/device-test \
 	tests/client/lines-test \
+	tests/client/link-test \
 	tests/client/options-test \
 	tests/client/outbox-test \
 	tests/client/printable-test \
@@ -32,6 +33,11 @@ tests_client_device_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_device_test_LDFLAGS = $(AM_LDFLAGS) $(DISK_FAULT_WRAPS)
 tests_client_lines_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_lines_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_link_test_SOURCES = tests/client/link-test.c \
+	tests/client/home.h tests/client/link-peer.h \
+	tests/io/support.c tests/io/support.h
+tests_client_link_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_link_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_options_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_options_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_outbox_test_CFLAGS = $(UNIT_CFLAGS)
@@ -53,4 +59,4 @@ client_dialogues = \
 TESTS += $(client_dialogues)
 EXTRA_DIST += $(client_dialogues) \
 	tests/client/disk-faults.h tests/client/fakeserver.py \
-	tests/client/harness.py tests/client/home.h tests/client/screen.py
+	tests/client/harness.py tests/client/home.h tests/client/link-peer.h tests/client/screen.py
