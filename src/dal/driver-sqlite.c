@@ -90,7 +90,15 @@ static int wal_row(void *userdata, int count, char **columns, char **names)
     return 0;
 }
 
-static int configure(struct sqlite_connection *connection)
+/* Few pages, for the system's cache has the rest; but those that one large transaction with client
+ * keys in no order changes have to fit, or they are written to the log more than once. */
+static const char *const cache_sizes[] = {
+    [SQL_READER] = "PRAGMA cache_size = -2048",
+    [SQL_WRITER] = "PRAGMA cache_size = -8192",
+    [SQL_CHECKER] = "PRAGMA cache_size = -2048",
+};
+
+static int configure(struct sqlite_connection *connection, enum sql_role role)
 {
     /* Two connections of one process that make a new file a WAL one at once would meet a lock
      * that the busy handler does not wait for. */
@@ -108,12 +116,14 @@ static int configure(struct sqlite_connection *connection)
     if (!wal)
         snprintf(connection->base.caution, sizeof(connection->base.caution),
                  "SQLite cannot use a write-ahead log for this file");
+    code = sqlite3_exec(connection->db, cache_sizes[role], NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        return code;
     return sqlite3_exec(connection->db,
                         "PRAGMA synchronous = FULL;"
                         "PRAGMA foreign_keys = ON;"
                         "PRAGMA trusted_schema = OFF;"
                         "PRAGMA temp_store = MEMORY;"
-                        "PRAGMA cache_size = -2048;"
                         "PRAGMA journal_size_limit = 67108864",
                         NULL, NULL, NULL);
 }
@@ -183,7 +193,7 @@ static enum sql_status sqlite_open(const struct dal_config *config, enum sql_rol
                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
                            NULL);
     if (code == SQLITE_OK)
-        code = configure(connection);
+        code = configure(connection, role);
     if (code == SQLITE_OK) {
         *ret = &connection->base;
         return SQL_OK;
