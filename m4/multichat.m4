@@ -49,6 +49,15 @@ AC_SUBST([SANITIZER_CFLAGS])
 AM_CONDITIONAL([SANITIZED], [test "$enable_sanitizers" != no])
 ])
 
+# MULTICHAT_FUZZING: --enable-fuzzing links the fuzz targets with libFuzzer and has everything tell
+# it where it has been. It comes with clang; the other programs cannot be linked then.
+AC_DEFUN([MULTICHAT_FUZZING], [
+AC_ARG_ENABLE([fuzzing], [AS_HELP_STRING([--enable-fuzzing], [build tests/fuzz for libFuzzer (clang)])],
+    [], [enable_fuzzing=no])
+AS_IF([test "$enable_fuzzing" != no], [SANITIZER_CFLAGS="$SANITIZER_CFLAGS -fsanitize=fuzzer-no-link"])
+AM_CONDITIONAL([FUZZING], [test "$enable_fuzzing" != no])
+])
+
 # MULTICHAT_FEATURE(name, SYMBOL, what it is, check): --with-NAME=yes|no|auto. The check sets
 # feature_found. Defines HAVE_SYMBOL as 0 or 1, the conditional HAVE_SYMBOL and $have_name.
 AC_DEFUN([MULTICHAT_FEATURE], [

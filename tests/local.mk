@@ -34,6 +34,7 @@ include tests/conservation/local.mk
 include tests/dialogue/local.mk
 include tests/bench/local.mk
 include tests/boot/local.mk
+include tests/fuzz/local.mk
 include tests/tree/local.mk
 
 # What has threads of its own, for a build with --enable-sanitizers=thread.

@@ -26,8 +26,8 @@ def told():
 
 
 def unit_tests(paths):
-    """The programs that are made of one test source each."""
-    return [path[:-2] for path in paths if re.fullmatch(r"tests/[^/]+/[^/]+-test\.c", path)]
+    """The programs that are made of one test source each, and the fuzz targets."""
+    return [path[:-2] for path in paths if re.fullmatch(r"tests/[^/]+/[^/]+-(test|fuzz)\.c", path)]
 
 
 def script_tests(paths):
@@ -60,7 +60,7 @@ def test_every_folder_of_tests_is_included():
 
 
 def test_nothing_is_told_that_is_not_there():
-    pattern = r"(src|bench|tests|man)/[\w./-]+(\.[ch]|\.py|\.sh|-test|\.[1-8])"
+    pattern = r"(src|bench|tests|man)/[\w./-]+(\.[ch]|\.py|\.sh|-test|-fuzz|\.[1-8])"
     named = {word for word in told() if re.fullmatch(pattern, word)}
     files = set(tree.all_files())
     built = os.environ.get("MULTICHAT_BUILDDIR", tree.TOP)
@@ -72,6 +72,14 @@ def test_nothing_is_told_that_is_not_there():
         and not os.path.exists(os.path.join(built, word))
     ]
     assert not gone, "not in the tree: " + ", ".join(gone)
+
+
+def test_every_fuzz_target_has_a_corpus():
+    names = [path[:-7] for path in tree.all_files() if path.endswith("-fuzz.c")]
+    assert names
+    folders = [os.path.join(tree.TOP, os.path.dirname(name), "corpus", os.path.basename(name))
+               for name in names]
+    assert [folder for folder in folders if not os.path.isdir(folder)] == []
 
 
 def test_every_header_is_used():
@@ -91,6 +99,7 @@ def test_a_forgotten_test_would_be_found():
     assert "tests/a/one-test" in listed
     assert "tests/a/test_two.py" in listed
     assert "tests/a/three-test" not in listed
-    paths = ["tests/a/three-test.c", "tests/a/test_four.py", "tests/lib/helper.py", "tests/x.c"]
-    assert unit_tests(paths) == ["tests/a/three-test"]
+    paths = ["tests/a/three-test.c", "tests/a/test_four.py", "tests/lib/helper.py", "tests/x.c",
+             "tests/a/five-fuzz.c"]
+    assert unit_tests(paths) == ["tests/a/three-test", "tests/a/five-fuzz"]
     assert script_tests(paths) == ["tests/a/test_four.py"]

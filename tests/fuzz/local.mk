@@ -1,0 +1,34 @@
+# tests/fuzz: fuzz targets, one program each. Built as usual they replay what is kept in corpus/;
+# built with --enable-fuzzing (clang) they are linked with libFuzzer: ./quickstart fuzz.
+fuzz_programs = \
+	tests/fuzz/config-fuzz \
+	tests/fuzz/frame-fuzz \
+	tests/fuzz/v1-fuzz \
+	tests/fuzz/v2-fuzz
+check_PROGRAMS += $(fuzz_programs)
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dictionaries
+
+if FUZZING
+fuzz_main = tests/fuzz/fuzz.h
+FUZZING_FLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+TESTS += $(fuzz_programs)
+fuzz_main = tests/fuzz/fuzz.h tests/fuzz/replay.c
+FUZZING_FLAGS = $(AM_LDFLAGS)
+endif
+
+.PHONY: fuzz-programs
+fuzz-programs: $(fuzz_programs)
+
+tests_fuzz_config_fuzz_SOURCES = tests/fuzz/config-fuzz.c $(fuzz_main)
+tests_fuzz_config_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_config_fuzz_LDADD = $(CLIENT_LIBS)
+tests_fuzz_frame_fuzz_SOURCES = tests/fuzz/frame-fuzz.c $(fuzz_main)
+tests_fuzz_frame_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_frame_fuzz_LDADD = $(PROTO_LIBS)
+tests_fuzz_v1_fuzz_SOURCES = tests/fuzz/v1-fuzz.c $(fuzz_main)
+tests_fuzz_v1_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_v1_fuzz_LDADD = $(PROTO_LIBS)
+tests_fuzz_v2_fuzz_SOURCES = tests/fuzz/v2-fuzz.c $(fuzz_main)
+tests_fuzz_v2_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_v2_fuzz_LDADD = $(PROTO_LIBS)
