@@ -117,6 +117,7 @@ struct account *account_new(struct bll *bll, struct bytes userid)
     list_init(&account->by_use);
     list_init(&account->waiting.requests);
     list_init(&account->resolving);
+    list_init(&account->sending);
     list_init(&account->devices);
     list_init(&account->links);
     list_init(&account->by_staleness);
@@ -187,6 +188,8 @@ void accounts_free(struct bll *bll)
         struct account *account = LIST_FIRST(&bll->by_use, struct account, by_use);
         signon_abandon(bll, &account->waiting, PROTO_ERROR_UNAVAILABLE);
         write_resolved(bll, account, DAL_UNAVAILABLE);
+        write_resumed(bll, account, DAL_UNAVAILABLE);
+        passwd_abandon(bll, account);
         account_free(bll, account);
     }
 }

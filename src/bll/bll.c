@@ -7,21 +7,45 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ANSWER_MAX 512
+
+/* Addresses whose rates are limited at a time. */
+#define RATE_ADDRESSES 16384
 
 uint64_t bll_now(const struct bll *bll)
 {
     return bll->outlet.now(bll->outlet.userdata);
 }
 
-bool bll_serves(const struct bll *bll, const struct addr *from)
+static bool listed(const struct network *networks, size_t count, const struct addr *addr)
 {
-    for (size_t i = 0; i < bll->config.v1_network_count; i++)
-        if (network_contains(&bll->networks[i], from))
+    for (size_t i = 0; i < count; i++)
+        if (network_contains(&networks[i], addr))
             return true;
     return false;
+}
+
+bool bll_serves(const struct bll *bll, const struct addr *from)
+{
+    return listed(bll->config.v1_networks, bll->config.v1_network_count, from);
+}
+
+bool bll_serves_plain(const struct bll *bll, const struct addr *from)
+{
+    return listed(bll->config.plain_networks, bll->config.plain_network_count, from);
+}
+
+const char *bll_limited_reason(uint64_t wait_us, char reason[LIMITED_REASON_MAX])
+{
+    uint64_t ms = wait_us / USEC_PER_MSEC + (wait_us % USEC_PER_MSEC != 0);
+
+    (void)snprintf(reason, LIMITED_REASON_MAX, "%llu ms until the next one; %s",
+                   (unsigned long long)ms, proto_error_help(PROTO_ERROR_LIMITED));
+    return reason;
 }
 
 static void answer(struct bll *bll, void *reply, const char *data, long len, bool close)
@@ -48,9 +72,16 @@ static enum metric refusal_metric(enum proto_error error)
         return METRIC_WRITES_UNAVAILABLE;
     case PROTO_ERROR_MALFORMED:
         return METRIC_FRAMES_MALFORMED;
+    case PROTO_ERROR_LIMITED:
+        return METRIC_WRITES_LIMITED;
     default:
         return METRIC_WRITES_REFUSED;
     }
+}
+
+void bll_count_refusal(struct bll *bll, enum proto_error error)
+{
+    metrics_add(bll->metrics, refusal_metric(error), 1);
 }
 
 static void answer_error(struct bll *bll, void *reply, enum proto_error error, const char *reason,
@@ -65,37 +96,45 @@ static void answer_error(struct bll *bll, void *reply, enum proto_error error, c
 
 void bll_answer_error(struct bll *bll, void *reply, enum proto_error error, const char *reason)
 {
-    metrics_add(bll->metrics, refusal_metric(error), 1);
+    bll_count_refusal(bll, error);
     answer_error(bll, reply, error, reason, false);
 }
 
-/* The I/O unit has counted these two. */
-void bll_refuse_too_long(struct bll *bll, void *reply)
+void bll_refuse_v1(struct bll *bll, void *reply, enum proto_error error)
 {
-    answer_error(bll, reply, PROTO_ERROR_TOO_LONG, NULL, true);
+    answer_error(bll, reply, error, NULL, true);
 }
 
-void bll_refuse_idle(struct bll *bll, void *reply)
+static struct network *append(struct network *to, const struct network *from, size_t count)
 {
-    answer_error(bll, reply, PROTO_ERROR_TIMEOUT, NULL, true);
+    if (count > 0)
+        memcpy(to, from, count * sizeof(*to));
+    return to + count;
 }
 
 int bll_reconfigure(struct bll *bll, const struct bll_config *config)
 {
-    size_t size = config->v1_network_count * sizeof(*config->v1_networks);
-    struct network *networks = malloc(size ? size : 1);
+    size_t count =
+        config->v1_network_count + config->plain_network_count + config->excluded_network_count;
+    bool other_secret = sodium_memcmp(bll->config.secret, config->secret, BLL_SECRET_LEN) != 0;
+    struct network *networks = calloc(count + 1, sizeof(*networks)), *plain, *excluded;
 
     if (!networks)
         return -ENOMEM;
-    if (size)
-        memcpy(networks, config->v1_networks, size);
+    plain = append(networks, config->v1_networks, config->v1_network_count);
+    excluded = append(plain, config->plain_networks, config->plain_network_count);
+    (void)append(excluded, config->excluded_networks, config->excluded_network_count);
     free(bll->networks);
     bll->networks = networks;
     bll->config = *config;
     bll->config.v1_networks = networks;
+    bll->config.plain_networks = plain;
+    bll->config.excluded_networks = excluded;
     peercount_set_limits(bll->signons, config->signons_per_address, UINT_MAX);
     peercount_set_limits(bll->polls, (config->signons_per_address + 1) / 2, UINT_MAX);
     tail_shrink(bll, config->tail_max);
+    if (other_secret)
+        links_end_all(bll);
     return 0;
 }
 
@@ -130,7 +169,9 @@ int bll_new(const struct bll_config *config, const struct bll_outlet *outlet,
     bll->key_epoch = (clock_real_ms() << 20) | (bll->key_epoch & 0xfffff);
     password_fingerprint_key(bll->fingerprint_key);
     if (peercount_new(0, 0, &bll->signons) < 0 || peercount_new(0, 0, &bll->polls) < 0 ||
-        bll_reconfigure(bll, config) < 0) {
+        rate_table_new(RATE_ADDRESSES, &bll->signon_rates) < 0 ||
+        rate_table_new(RATE_ADDRESSES, &bll->failure_rates) < 0 ||
+        rate_table_new(RATE_ADDRESSES, &bll->send_rates) < 0 || bll_reconfigure(bll, config) < 0) {
         bll_free(bll);
         return -ENOMEM;
     }
@@ -146,8 +187,12 @@ void bll_free(struct bll *bll)
     seeks_free(bll);
     peercount_free(bll->signons);
     peercount_free(bll->polls);
+    rate_table_free(bll->signon_rates);
+    rate_table_free(bll->failure_rates);
+    rate_table_free(bll->send_rates);
     free(bll->storing);
     free(bll->networks);
+    sodium_memzero(bll->config.secret, sizeof(bll->config.secret));
     free(bll);
 }
 

@@ -58,6 +58,7 @@ void device_free(struct bll *bll, struct device *device)
 
 void device_retire(struct bll *bll, struct device *device)
 {
+    links_end_device(bll, device);
     device->gone = true;
     (void)device_settle(bll, device);
 }

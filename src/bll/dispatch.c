@@ -10,7 +10,7 @@
 /* Version 1 has no answer to polls. */
 static void handle_poll(struct bll *bll, const struct addr *from, struct bytes datagram)
 {
-    struct request request = {.from = *from};
+    struct request request = {.kind = REQUEST_POLL, .from = *from};
     struct account *account;
     struct v1_poll poll;
 
@@ -43,7 +43,7 @@ size_t bll_datagram(struct bll *bll, const struct addr *from, struct bytes datag
 
 static void handle_write(struct bll *bll, const struct addr *from, struct bytes frame, void *reply)
 {
-    struct request request = {.from = *from, .reply = reply};
+    struct request request = {.kind = REQUEST_WRITE, .from = *from, .reply = reply};
     const char *reason = NULL;
     struct account *account;
     struct v1_write write;
@@ -84,7 +84,7 @@ static void (*const handlers[])(struct bll *bll, const struct addr *from, struct
     [V1_VERB_GOODBYE] = handle_goodbye,
 };
 
-void bll_frame(struct bll *bll, const struct addr *from, struct bytes frame, void *reply)
+void v1_frame(struct bll *bll, const struct addr *from, struct bytes frame, void *reply)
 {
     const char *reason = NULL;
     int verb;
@@ -98,4 +98,19 @@ void bll_frame(struct bll *bll, const struct addr *from, struct bytes frame, voi
         bll_answer_error(bll, reply, PROTO_ERROR_MALFORMED, reason);
     else
         handlers[verb](bll, from, frame, reply);
+}
+
+void bll_frame(struct bll *bll, const struct addr *from, struct bytes frame, void *reply)
+{
+    v1_frame(bll, from, frame, reply);
+}
+
+void bll_refuse_too_long(struct bll *bll, void *reply)
+{
+    bll_refuse_v1(bll, reply, PROTO_ERROR_TOO_LONG);
+}
+
+void bll_refuse_idle(struct bll *bll, void *reply)
+{
+    bll_refuse_v1(bll, reply, PROTO_ERROR_TIMEOUT);
 }

@@ -40,6 +40,7 @@ struct account {
     struct list by_staleness;     /* on bll.stale while it is to be loaded anew */
     struct request_queue waiting; /* for loading, then for the slow hash */
     struct list resolving;        /* struct write: wait for loading, to learn the inbox */
+    struct list sending;          /* struct write of his own, wait for him to be loaded anew */
     struct list devices;          /* struct device.by_account */
     struct list links;            /* struct bll_link.by_account */
     struct subscription *subscriptions;
@@ -54,6 +55,7 @@ struct account {
     uint8_t fingerprint[PASSWORD_FINGERPRINT_LEN];
     enum account_state state;
     struct verification *verification; /* a slow hash is being computed, or NULL */
+    struct passwd *passwd;             /* its user is changing the password, or NULL */
     bool known;                        /* `fingerprint` is that of the right password */
     uint32_t auth_epoch;
     struct bucket sends;
@@ -192,25 +194,42 @@ struct bll_link {
     struct stream *stream;   /* if messages flow over it, or it has to be proven first */
     struct session session;  /* once signed on */
     unsigned owed;           /* what may still come back to it */
+    bool signing;            /* a hello or a resume is under way */
     bool secure;
     bool closed; /* freed once nothing is owed */
+};
+
+enum request_kind {
+    REQUEST_POLL,   /* version 1 */
+    REQUEST_WRITE,  /* version 1 */
+    REQUEST_HELLO,  /* version 2, as the rest */
+    REQUEST_RESUME, /* waits for the account alone */
+    REQUEST_PASSWD,
+    REQUEST_KINDS
 };
 
 /* Something that waits for an account's sign-on. */
 struct request {
     struct list by_queue;
     struct request_queue *queue;
+    enum request_kind kind;
     struct addr from;
-    uint16_t port;                          /* of a poll; then `reply` is NULL */
-    void *reply;                            /* of a write */
-    struct bytes userid;                    /* of the caller's request alone; the account has it */
-    struct bytes password, recipient, text; /* in `data` */
+    uint16_t port;          /* of a poll */
+    void *reply;            /* of all others */
+    struct bll_link *link;  /* version 2: held */
+    struct session session; /* of a resume */
+    struct bytes userid;    /* of the caller's request alone; the account has it */
+    struct bytes password;  /* what follows is in `data` */
+    struct bytes recipient, text;
+    struct bytes device;
+    struct bytes new_password;
+    size_t data_len;
     char data[];
 };
 
 struct bll {
     struct bll_config config;
-    struct network *networks; /* config.v1_networks, owned */
+    struct network *networks; /* those of `config`, owned */
     struct bll_outlet outlet;
     struct password_pool *pool;
     struct metrics *metrics;
@@ -249,8 +268,22 @@ uint64_t bll_now(const struct bll *bll);
 /* Answers a frame, or ends it with an error whose words are `reason` (NULL: the code's own). */
 void bll_answer_ack(struct bll *bll, void *reply);
 void bll_answer_error(struct bll *bll, void *reply, enum proto_error error, const char *reason);
-/* True if version 1 is served to `from`. */
+/* Counts a write that is refused so. */
+void bll_count_refusal(struct bll *bll, enum proto_error error);
+/* As bll_answer_error(), uncounted, and the connection is closed. */
+void bll_refuse_v1(struct bll *bll, void *reply, enum proto_error error);
+/* True if version 1 is served to `from`; if version 2 is without TLS. */
 bool bll_serves(const struct bll *bll, const struct addr *from);
+bool bll_serves_plain(const struct bll *bll, const struct addr *from);
+
+/* Says how long to wait, in milliseconds; returns `reason`. */
+#define LIMITED_REASON_MAX 80
+const char *bll_limited_reason(uint64_t wait_us, char reason[LIMITED_REASON_MAX]);
+
+/* -- dispatch.c ------------------------------------------------------------------------------- */
+
+/* A frame of version 1, or of none. */
+void v1_frame(struct bll *bll, const struct addr *from, struct bytes frame, void *reply);
 
 /* -- account.c -------------------------------------------------------------------------------- */
 
@@ -307,6 +340,8 @@ bool signon_known(const struct bll *bll, const struct account *account, struct b
 /* Takes a request in, to be granted, denied or dropped later: it waits for what is slow. Returns 0,
  * or why it cannot be taken: -EAGAIN (a limit), -ENOMEM. */
 MUST_USE int signon_wait(struct bll *bll, const struct request *request);
+/* The same for a resume, whose account is being loaded by its id. */
+MUST_USE int signon_wait_id(struct bll *bll, const struct request *request);
 /* The account has been loaded or a password verified: deals with the requests that wait. */
 void signon_advance(struct bll *bll, struct account *account);
 /* The account's password is another one: what is known of it, or being found out, holds no more. */
@@ -434,20 +469,34 @@ void cursors_save(struct bll *bll);
 
 struct write;
 
-/* A message of a user who has signed on: finds whom it is for and stores it; `reply` is answered
- * later. */
+/* A version 1 message of a user who has signed on: finds whom it is for and stores it; `reply` is
+ * answered later. */
 void write_message(struct bll *bll, struct account *sender, const struct addr *from, void *reply,
                    struct bytes recipient, struct bytes text);
+/* The same for version 2. Signed on. */
+void send_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+/* Takes what a message costs its sender and his address: 0, or the microseconds until it could be
+ * taken. */
+MUST_USE uint64_t send_pay(struct bll *bll, struct account *sender, const struct addr *from);
 /* The recipient's account has been loaded (or is missing, or storage is away). */
 void write_resolved(struct bll *bll, struct account *recipient, enum dal_outcome outcome);
+/* The same for the sender's. */
+void write_resumed(struct bll *bll, struct account *sender, enum dal_outcome outcome);
 
 /* -- link.c: connections, and the verbs of version 2 ------------------------------------------ */
 
+/* While it is held the link is not freed, though it may close. */
+void link_hold(struct bll_link *link);
+void link_release(struct bll_link *link);
+/* True if its frames that are of no version are refused as version 2 does. */
+bool link_speaks_v2(const struct bll_link *link);
 /* Answers a version 2 frame. */
 void link_answer(struct bll_link *link, void *reply, const struct v2_frame *frame);
 /* Refuses it: err:<code>:<key or verb>:<reason>. `reason` NULL: the code's own words. */
 void link_refuse(struct bll_link *link, void *reply, enum proto_error error, struct bytes about,
                  const char *reason);
+/* err:limited, which says how long to wait. */
+void link_refuse_limited(struct bll_link *link, void *reply, struct bytes about, uint64_t wait_us);
 /* Signs `device` (NULL: none) of `account` on over the link. */
 void link_join(struct bll_link *link, struct account *account, struct device *device,
                const struct session *session);
@@ -456,3 +505,29 @@ void link_join(struct bll_link *link, struct account *account, struct device *de
 void links_end(struct bll *bll, struct account *account);
 /* The same for all that are signed on with a device that is about to go. */
 void links_end_device(struct bll *bll, struct device *device);
+/* The same for all there are. */
+void links_end_all(struct bll *bll);
+
+/* -- hello.c ---------------------------------------------------------------------------------- */
+
+void hello_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+void resume_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+/* The password of a hello was right. */
+void hello_grant(struct bll *bll, struct account *account, const struct request *request);
+/* The account of a resume is known, READY or MISSING. */
+void resume_decide(struct bll *bll, struct account *account, const struct request *request);
+/* A hello, resume or passwd is refused. A password that was wrong costs its address a failure. */
+void signon_refuse(struct bll *bll, const struct request *request, enum proto_error error);
+/* The link's session, as the answer to `reply`. */
+void link_welcome(struct bll_link *link, void *reply);
+
+/* -- passwd.c --------------------------------------------------------------------------------- */
+
+void passwd_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+/* The old password was right. */
+void passwd_grant(struct bll *bll, struct account *account, const struct request *request);
+/* The account has been loaded, or is gone: if its password is the one that was being set, the link
+ * it was asked for on gets a session that holds. */
+void passwd_arrive(struct bll *bll, struct account *account);
+/* At the end of all. */
+void passwd_abandon(struct bll *bll, struct account *account);

@@ -138,37 +138,49 @@ static void account_vanish(struct bll *bll, struct account *account)
     signon_outdate(account);
     free(account->password_hash);
     account->password_hash = NULL; /* as for a user who never was */
+    passwd_arrive(bll, account);
+    links_end(bll, account);
     LIST_FOREACH_SAFE (link, &account->devices)
         device_retire(bll, LIST_ENTRY(link, struct device, by_account));
 }
 
+/* What a sign-on rests on is another one, or none any more. */
+static void signons_end(struct bll *bll, struct account *account)
+{
+    passwd_arrive(bll, account);
+    presence_end(bll, account);
+    links_end(bll, account);
+}
+
 static int account_fill(struct bll *bll, struct account *account, const struct dal_account *stored)
 {
-    bool first = account->id != stored->user.id;
-    bool same_password;
+    const struct user *user = &stored->user;
+    bool first = account->id != user->id;
+    bool same_password, ends;
     int r;
 
     if (first && account->id != 0) /* another user, who has the userid of one that was deleted */
         account_vanish(bll, account);
     same_password =
         account->password_hash && strcmp(account->password_hash, stored->password_hash) == 0;
-    r = replace_text(&account->name, stored->user.name);
+    r = replace_text(&account->name, user->name);
     if (r == 0 && !same_password)
         r = replace_text(&account->password_hash, stored->password_hash);
     if (r == 0)
         r = memberships_update(bll, account, stored);
     if (r == 0 && first)
-        r = account_identify(bll, account, stored->user.id);
+        r = account_identify(bll, account, user->id);
     if (r < 0)
         return r;
     if (!same_password)
         signon_outdate(account);
-    account->inbox = stored->user.inbox;
-    account->disabled = stored->user.disabled;
-    account->bulk = stored->user.bulk;
-    if (account->disabled || !same_password || account->auth_epoch != stored->user.auth_epoch)
-        presence_end(bll, account); /* who polled with what no longer holds */
-    account->auth_epoch = stored->user.auth_epoch;
+    ends = user->disabled || !same_password || account->auth_epoch != user->auth_epoch;
+    account->inbox = user->inbox;
+    account->disabled = user->disabled;
+    account->bulk = user->bulk;
+    account->auth_epoch = user->auth_epoch;
+    if (ends)
+        signons_end(bll, account);
     return devices_update(bll, account, stored);
 }
 
@@ -211,6 +223,7 @@ void account_arrive(struct bll *bll, struct account *account, enum dal_outcome o
         loading_failed(bll, account);
     signon_advance(bll, account);
     write_resolved(bll, account, outcome);
+    write_resumed(bll, account, outcome);
     if (account->state == ACCOUNT_READY)
         consider_devices(bll, account);
     account_unpin(bll, account);

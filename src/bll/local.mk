@@ -9,8 +9,11 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/delivery.c \
 	src/bll/device.c \
 	src/bll/dispatch.c \
+	src/bll/hello.c \
 	src/bll/internal.h \
+	src/bll/link.c \
 	src/bll/loading.c \
+	src/bll/passwd.c \
 	src/bll/presence.c \
 	src/bll/push1.c \
 	src/bll/seek.c \

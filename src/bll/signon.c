@@ -7,7 +7,8 @@
  * queue delays nobody but itself.
  *
  * An unknown user, a wrong password and a disabled account take the same steps and are answered in
- * the same words.
+ * the same words. A sign-on of version 2 that was denied costs its address something, and never its
+ * user: nobody can be locked out by others.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/internal.h"
@@ -18,7 +19,7 @@
 
 static bool is_poll(const struct request *request)
 {
-    return request->reply == NULL;
+    return request->kind == REQUEST_POLL;
 }
 
 static bool fingerprint_matches(const struct bll *bll, const struct account *account,
@@ -64,46 +65,86 @@ static void request_free(struct bll *bll, struct request *request)
     list_remove(&request->by_queue);
     request->queue->count--;
     give_share(bll, request);
-    sodium_memzero((void *)request->password.data, request->password.len);
+    if (request->link)
+        link_release(request->link);
+    sodium_memzero(request, sizeof(*request) + request->data_len);
     free(request);
 }
 
+/* -- the kinds of requests -------------------------------------------------------------------- */
+
+static void poll_grant(struct bll *bll, struct account *account, const struct request *request)
+{
+    presence_poll(bll, account, &request->from, request->port);
+}
+
+static void poll_refuse(struct bll *bll, const struct request *request, enum proto_error error)
+{
+    metrics_add(bll->metrics,
+                error == PROTO_ERROR_DENIED ? METRIC_POLLS_DENIED : METRIC_POLLS_DROPPED, 1);
+}
+
+static void write_grant(struct bll *bll, struct account *account, const struct request *request)
+{
+    write_message(bll, account, &request->from, request->reply, request->recipient, request->text);
+}
+
+static void write_refuse(struct bll *bll, const struct request *request, enum proto_error error)
+{
+    bll_answer_error(bll, request->reply, error, NULL);
+}
+
+static const struct {
+    void (*grant)(struct bll *bll, struct account *account, const struct request *request);
+    void (*refuse)(struct bll *bll, const struct request *request, enum proto_error error);
+    bool by_password; /* else the account is all it waits for, and `grant` decides */
+    bool rated;       /* each failure costs its address */
+} kinds[REQUEST_KINDS] = {
+    [REQUEST_POLL] = {poll_grant, poll_refuse, .by_password = true},
+    [REQUEST_WRITE] = {write_grant, write_refuse, .by_password = true},
+    [REQUEST_HELLO] = {hello_grant, signon_refuse, .by_password = true, .rated = true},
+    [REQUEST_RESUME] = {resume_decide, signon_refuse},
+    [REQUEST_PASSWD] = {passwd_grant, signon_refuse, .by_password = true, .rated = true},
+};
+
 static void request_refuse(struct bll *bll, struct request *request, enum proto_error error)
 {
-    if (is_poll(request))
-        metrics_add(bll->metrics,
-                    error == PROTO_ERROR_DENIED ? METRIC_POLLS_DENIED : METRIC_POLLS_DROPPED, 1);
-    else
-        bll_answer_error(bll, request->reply, error, NULL);
+    kinds[request->kind].refuse(bll, request, error);
     request_free(bll, request);
 }
 
 static void request_grant(struct bll *bll, struct account *account, struct request *request)
 {
-    if (is_poll(request))
-        presence_poll(bll, account, &request->from, request->port);
-    else
-        write_message(bll, account, &request->from, request->reply, request->recipient,
-                      request->text);
+    kinds[request->kind].grant(bll, account, request);
     request_free(bll, request);
 }
 
-/* Grants all that came with the right password, in order. */
+/* -- verifying -------------------------------------------------------------------------------- */
+
+/* Grants all that came with the right password, in order, and decides what needs none. */
 static void grant_known(struct bll *bll, struct account *account)
 {
     LIST_FOREACH_SAFE (link, &account->waiting.requests) {
         struct request *request = LIST_ENTRY(link, struct request, by_queue);
-        if (signon_known(bll, account, request->password))
+        if (!kinds[request->kind].by_password || signon_known(bll, account, request->password))
             request_grant(bll, account, request);
     }
 }
 
 static void verified(void *userdata, int result);
 
-/* 0 or -errno. */
-static int verify_first(struct bll *bll, struct account *account)
+/* True if its address has no failure left: then no hash is spent on it. */
+static bool is_limited(const struct bll *bll, const struct request *request)
 {
-    struct request *first = LIST_FIRST(&account->waiting.requests, struct request, by_queue);
+    const struct rate *rate = &bll->config.rates.failures_per_address;
+
+    return kinds[request->kind].rated &&
+           rate_table_wait(bll->failure_rates, rate, &request->from, bll_now(bll)) > 0;
+}
+
+/* 0 or -errno. */
+static int verify(struct bll *bll, struct account *account, const struct request *first)
+{
     struct verification *verification = calloc(1, sizeof(*verification));
     int r;
 
@@ -137,11 +178,12 @@ void signon_advance(struct bll *bll, struct account *account)
         return;
     grant_known(bll, account);
     while (!account->verification && !list_empty(&account->waiting.requests)) {
-        if (verify_first(bll, account) == 0)
+        struct request *first = LIST_FIRST(&account->waiting.requests, struct request, by_queue);
+        bool limited = is_limited(bll, first);
+        if (!limited && verify(bll, account, first) == 0)
             return;
-        metrics_add(bll->metrics, METRIC_PASSWORDS_BUSY, 1);
-        request_refuse(bll, LIST_FIRST(&account->waiting.requests, struct request, by_queue),
-                       PROTO_ERROR_BUSY);
+        metrics_add(bll->metrics, METRIC_PASSWORDS_BUSY, !limited);
+        request_refuse(bll, first, limited ? PROTO_ERROR_LIMITED : PROTO_ERROR_BUSY);
     }
 }
 
@@ -211,21 +253,25 @@ static struct bytes copy_field(char **at, struct bytes field)
 
 static struct request *request_copy(const struct request *from)
 {
-    size_t size = from->password.len + from->recipient.len + from->text.len;
-    struct request *request = malloc(sizeof(*request) + size);
+    size_t data_len = from->password.len + from->recipient.len + from->text.len + from->device.len +
+                      from->new_password.len;
+    struct request *request = malloc(sizeof(*request) + data_len);
     char *at;
 
     if (!request)
         return NULL;
+    *request = *from;
     list_init(&request->by_queue);
-    request->from = from->from;
-    request->port = from->port;
-    request->reply = from->reply;
     at = request->data;
     request->userid = (struct bytes){0};
     request->password = copy_field(&at, from->password);
     request->recipient = copy_field(&at, from->recipient);
     request->text = copy_field(&at, from->text);
+    request->device = copy_field(&at, from->device);
+    request->new_password = copy_field(&at, from->new_password);
+    request->data_len = data_len;
+    if (request->link)
+        link_hold(request->link);
     return request;
 }
 
@@ -268,6 +314,11 @@ int signon_wait(struct bll *bll, const struct request *from)
     signon_advance(bll, account);
     account_settle(bll, account);
     return 0;
+}
+
+int signon_wait_id(struct bll *bll, const struct request *from)
+{
+    return enqueue(bll, account_queue(bll, from->session.user), from);
 }
 
 void signon_abandon(struct bll *bll, struct request_queue *queue, enum proto_error error)

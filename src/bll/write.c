@@ -3,6 +3,9 @@
  * Finding the recipient may have to wait for his account to be loaded; writes that wait for the
  * same account are kept in order. The sender is answered when storage has committed, never before.
  *
+ * Every message has a key that its sender uses once. Version 2 clients make their own, and storage
+ * answers what comes again under the same key with the place of the first.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/internal.h"
 
@@ -12,12 +15,15 @@
 
 /* A message on its way to storage. */
 struct write {
-    struct list link; /* in account->resolving of its recipient */
+    struct list by_wait; /* in account->resolving of its recipient, or account->sending */
     struct bll *bll;
     struct account *sender; /* pinned */
+    struct bll_link *link;  /* version 2: held; else NULL */
     struct conversation *conversation;
     struct message *message;
     void *reply;
+    size_t recipient_len;
+    char recipient[];
 };
 
 static void write_end(struct write *write)
@@ -25,13 +31,20 @@ static void write_end(struct write *write)
     if (write->conversation)
         conversation_unref(write->bll, write->conversation);
     message_unref(write->message);
+    if (write->link)
+        link_release(write->link);
     account_unpin(write->bll, write->sender);
     free(write);
 }
 
 static void write_refuse(struct write *write, enum proto_error error, const char *reason)
 {
-    bll_answer_error(write->bll, write->reply, error, reason);
+    if (write->link) {
+        bll_count_refusal(write->bll, error);
+        link_refuse(write->link, write->reply, error, write->message->key, reason);
+    } else {
+        bll_answer_error(write->bll, write->reply, error, reason);
+    }
     write_end(write);
 }
 
@@ -49,20 +62,45 @@ static enum proto_error outcome_error(enum dal_outcome outcome)
     }
 }
 
+/* As the sender knows it: his key, and the place it was given. */
+static void answer_sent(const struct write *write)
+{
+    const struct message *message = write->message;
+    const struct v2_frame frame = {
+        .verb = V2_VERB_SENT,
+        .key = message->key,
+        .conversation = {.id = message->conversation, .name = bytes_of(write->conversation->name)},
+        .seq = message->seq,
+        .time_ms = message->time_ms,
+    };
+
+    metrics_add(write->bll->metrics, METRIC_WRITES_STORED, 1);
+    link_answer(write->link, write->reply, &frame);
+}
+
 static void stored(void *userdata, enum dal_outcome outcome, struct message *message, bool again)
 {
     struct write *write = userdata;
+    bool elsewhere;
 
     if (outcome != DAL_OK) {
         write_refuse(write, outcome_error(outcome), NULL);
         return;
     }
     /* A commit that was cut off and turns up late looks as if it had been sent twice. */
+    elsewhere = message->conversation != write->conversation->id;
     if (!again)
         conversation_committed(write->bll, write->conversation, message);
-    else if (message->conversation == write->conversation->id)
+    else if (!elsewhere)
         conversation_reaches(write->bll, write->conversation, message->seq);
-    bll_answer_ack(write->bll, write->reply);
+    if (!write->link) {
+        bll_answer_ack(write->bll, write->reply);
+    } else if (elsewhere) {
+        write_refuse(write, PROTO_ERROR_KEY_USED, NULL);
+        return;
+    } else {
+        answer_sent(write);
+    }
     write_end(write);
 }
 
@@ -134,7 +172,7 @@ static void write_to_user(struct write *write, struct bytes userid)
     if (r < 0)
         write_refuse(write, r == -EAGAIN ? PROTO_ERROR_BUSY : PROTO_ERROR_INTERNAL, NULL);
     else if (recipient->state == ACCOUNT_LOADING)
-        list_append(&recipient->resolving, &write->link);
+        list_append(&recipient->resolving, &write->by_wait);
     else if (recipient->state == ACCOUNT_MISSING)
         write_refuse(write, PROTO_ERROR_UNKNOWN, NULL);
     else
@@ -144,8 +182,8 @@ static void write_to_user(struct write *write, struct bytes userid)
 void write_resolved(struct bll *bll, struct account *recipient, enum dal_outcome outcome)
 {
     while (!list_empty(&recipient->resolving)) {
-        struct write *write = LIST_FIRST(&recipient->resolving, struct write, link);
-        list_remove(&write->link);
+        struct write *write = LIST_FIRST(&recipient->resolving, struct write, by_wait);
+        list_remove(&write->by_wait);
         if (outcome == DAL_OK)
             write_to_inbox(write, recipient);
         else
@@ -168,6 +206,72 @@ static void write_to_everyone(struct write *write)
 
 /* -- beginning -------------------------------------------------------------------------------- */
 
+static void route(struct write *write)
+{
+    struct bytes recipient = {.data = write->recipient, .len = write->recipient_len};
+    bool is_room = recipient.data[0] == '#';
+    struct bytes name = {.data = recipient.data + is_room, .len = recipient.len - is_room};
+    bool to_everyone = bytes_is(recipient, "*") || (!write->link && bytes_is(recipient, "%"));
+
+    if (to_everyone)
+        write_to_everyone(write);
+    else if (name_refusal(name))
+        write_refuse(write, PROTO_ERROR_UNKNOWN, NULL);
+    else if (is_room)
+        write_to_room(write, recipient);
+    else
+        write_to_user(write, recipient);
+}
+
+/* What does not fit into `message` as it is known by now. */
+struct origin {
+    struct bll_link *link; /* or NULL */
+    void *reply;
+    struct bytes recipient;
+};
+
+static struct write *write_new(struct bll *bll, struct account *sender, const struct origin *origin,
+                               struct message *message)
+{
+    struct write *write = calloc(1, sizeof(*write) + origin->recipient.len);
+
+    if (!write)
+        return NULL;
+    message->sender = sender->id;
+    message->userid = account_userid(sender);
+    message->name = bytes_of(sender->name);
+    if (message_new(message, &write->message) < 0) {
+        free(write);
+        return NULL;
+    }
+    list_init(&write->by_wait);
+    write->bll = bll;
+    write->sender = sender;
+    write->reply = origin->reply;
+    write->link = origin->link;
+    write->recipient_len = origin->recipient.len;
+    memcpy(write->recipient, origin->recipient.data, origin->recipient.len);
+    account_pin(sender);
+    if (write->link)
+        link_hold(write->link);
+    return write;
+}
+
+uint64_t send_pay(struct bll *bll, struct account *sender, const struct addr *from)
+{
+    const struct bll_rates *rates = &bll->config.rates;
+    uint64_t now = bll_now(bll), wait;
+
+    if (sender->bulk)
+        return 0;
+    wait = bucket_wait(&sender->sends, &rates->sends_per_user, now);
+    if (wait == 0)
+        wait = rate_table_take(bll->send_rates, &rates->sends_per_address, from, now);
+    if (wait == 0)
+        wait = bucket_take(&sender->sends, &rates->sends_per_user, now);
+    return wait;
+}
+
 /* Version 1 has no client keys. The server makes one, so that the fate of a commit that was cut
  * off can be found out; the ':' keeps it apart from every key a client can send. */
 static size_t make_key(struct bll *bll, char key[MESSAGE_KEY_MAX])
@@ -176,50 +280,83 @@ static size_t make_key(struct bll *bll, char key[MESSAGE_KEY_MAX])
                             (unsigned long long)++bll->key_counter);
 }
 
-static struct write *write_new(struct bll *bll, struct account *sender, const struct addr *from,
-                               void *reply, struct bytes text)
-{
-    const struct device *origin = presence_origin(sender, from);
-    char key[MESSAGE_KEY_MAX];
-    struct message message = {
-        .sender = sender->id,
-        .origin = origin ? origin->id : 0,
-        .userid = account_userid(sender),
-        .name = bytes_of(sender->name),
-        .key = {.data = key, .len = make_key(bll, key)},
-        .text = text,
-    };
-    struct write *write = calloc(1, sizeof(*write));
-
-    if (!write)
-        return NULL;
-    if (message_new(&message, &write->message) < 0) {
-        free(write);
-        return NULL;
-    }
-    list_init(&write->link);
-    write->bll = bll;
-    write->sender = sender;
-    write->reply = reply;
-    account_pin(sender);
-    return write;
-}
-
 void write_message(struct bll *bll, struct account *sender, const struct addr *from, void *reply,
                    struct bytes recipient, struct bytes text)
 {
-    struct write *write = write_new(bll, sender, from, reply, text);
-    bool is_room = recipient.data[0] == '#';
-    struct bytes name = {.data = recipient.data + is_room, .len = recipient.len - is_room};
+    const struct origin origin = {.reply = reply, .recipient = recipient};
+    const struct device *device = presence_origin(sender, from);
+    char key[MESSAGE_KEY_MAX], reason[LIMITED_REASON_MAX];
+    struct message message = {
+        .origin = device ? device->id : 0,
+        .key = {.data = key, .len = make_key(bll, key)},
+        .text = text,
+    };
+    uint64_t wait = send_pay(bll, sender, from);
+    struct write *write;
 
-    if (!write)
-        bll_answer_error(bll, reply, PROTO_ERROR_INTERNAL, NULL);
-    else if (bytes_is(recipient, "*") || bytes_is(recipient, "%"))
-        write_to_everyone(write);
-    else if (name_refusal(name))
-        write_refuse(write, PROTO_ERROR_UNKNOWN, NULL);
-    else if (is_room)
-        write_to_room(write, recipient);
+    if (wait > 0) {
+        bll_answer_error(bll, reply, PROTO_ERROR_LIMITED, bll_limited_reason(wait, reason));
+        return;
+    }
+    write = write_new(bll, sender, &origin, &message);
+    if (write)
+        route(write);
     else
-        write_to_user(write, recipient);
+        bll_answer_error(bll, reply, PROTO_ERROR_INTERNAL, NULL);
+}
+
+/* A sender who was changed in storage is loaded anew first: what he has just been allowed he may
+ * do, and what he has been forbidden he may not. */
+static void route_when_known(struct write *write)
+{
+    struct account *sender = write->sender;
+    int r = 0;
+
+    if (sender->state == ACCOUNT_READY && !sender->stale) {
+        route(write);
+        return;
+    }
+    if (sender->state != ACCOUNT_LOADING)
+        r = account_load(write->bll, sender);
+    if (r == 0)
+        list_append(&sender->sending, &write->by_wait);
+    else
+        write_refuse(write, r == -ENOMEM ? PROTO_ERROR_INTERNAL : PROTO_ERROR_BUSY, NULL);
+}
+
+void write_resumed(struct bll *bll, struct account *sender, enum dal_outcome outcome)
+{
+    while (!list_empty(&sender->sending)) {
+        struct write *write = LIST_FIRST(&sender->sending, struct write, by_wait);
+        list_remove(&write->by_wait);
+        if (outcome == DAL_UNAVAILABLE)
+            write_refuse(write, PROTO_ERROR_UNAVAILABLE, NULL);
+        else if (write->link->account != sender)
+            write_refuse(write, PROTO_ERROR_UNKNOWN_SESSION, NULL);
+        else
+            route(write);
+    }
+}
+
+void send_frame(struct bll_link *link, const struct v2_frame *frame, void *reply)
+{
+    const struct origin origin = {.link = link, .reply = reply, .recipient = frame->to};
+    struct message message = {
+        .origin = link->device ? link->device->id : 0,
+        .key = frame->key,
+        .text = frame->text,
+    };
+    enum proto_error error = PROTO_ERROR_TOO_LONG;
+    struct write *write = NULL;
+
+    if (frame->text.len <= link->bll->config.text_max) {
+        error = PROTO_ERROR_INTERNAL;
+        write = write_new(link->bll, link->account, &origin, &message);
+    }
+    if (write) {
+        route_when_known(write);
+        return;
+    }
+    bll_count_refusal(link->bll, error);
+    link_refuse(link, reply, error, frame->key, NULL);
 }

@@ -22,9 +22,14 @@
     X(FRAMES, "frames", "frames received on TCP connections")                                      \
     X(FRAMES_MALFORMED, "frames-malformed", "frames refused because they were malformed")          \
     X(FRAMES_TOO_LONG, "frames-too-long", "frames refused for their length")                       \
+    X(SIGNONS, "signons", "version 2 sign-ons, by password or by session")                         \
+    X(SIGNONS_DENIED, "signons-denied", "version 2 sign-ons with a wrong user or password")        \
+    X(SIGNONS_ENDED, "signons-ended", "version 2 sign-ons with a session that holds no more")      \
+    X(SIGNONS_LIMITED, "signons-limited", "version 2 sign-ons refused by a limit of rate")         \
     X(WRITES_STORED, "writes-stored", "messages committed and acknowledged")                       \
     X(WRITES_REFUSED, "writes-refused", "messages refused for any other reason")                   \
     X(WRITES_DENIED, "writes-denied", "messages refused for user or password")                     \
+    X(WRITES_LIMITED, "writes-limited", "messages refused by a limit of rate")                     \
     X(WRITES_UNAVAILABLE, "writes-unavailable", "messages refused because storage was away")       \
     X(PUSHES, "pushes", "push connections attempted")                                              \
     X(PUSHES_DELIVERED, "pushes-delivered", "push connections the receiver closed in order")       \

@@ -60,6 +60,57 @@ static int outlet_push(void *userdata, const struct addr *to, struct bytes paylo
     return 0;
 }
 
+static void outlet_write(void *userdata, void *connection, struct bytes frames)
+{
+    struct line *line = connection;
+
+    assert_non_null(line->link);
+    while (frames.len > 0) {
+        const char *end = memchr(frames.data, '\003', frames.len);
+        size_t len;
+        assert_non_null(end);
+        len = (size_t)(end - frames.data);
+        line->frames = realloc(line->frames, (line->frame_count + 1) * sizeof(char *));
+        assert_non_null(line->frames);
+        line->frames[line->frame_count++] = strndup(frames.data, len);
+        frames.data += len + 1;
+        frames.len -= len + 1;
+    }
+}
+
+static size_t outlet_waiting(void *userdata, void *connection)
+{
+    return ((struct line *)connection)->waiting;
+}
+
+static void outlet_set_role(void *userdata, void *connection, enum bll_link_role role)
+{
+    ((struct line *)connection)->role = role;
+}
+
+static void outlet_close(void *userdata, void *connection)
+{
+    ((struct line *)connection)->closing = true;
+}
+
+static int outlet_dial(void *userdata, const struct addr *to, bool secure, void *token)
+{
+    struct fixture *fixture = userdata;
+
+    if (fixture->dial_result < 0)
+        return fixture->dial_result;
+    fixture->dials = realloc(fixture->dials, (fixture->dial_count + 1) * sizeof(*fixture->dials));
+    assert_non_null(fixture->dials);
+    fixture->dials[fixture->dial_count++] = (struct dialled){*to, secure, token};
+    fixture->dials_ever++;
+    return 0;
+}
+
+static uint64_t outlet_real_ms(void *userdata)
+{
+    return ((struct fixture *)userdata)->real_ms;
+}
+
 static uint64_t outlet_now(void *userdata)
 {
     return ((struct fixture *)userdata)->now_us;
@@ -75,6 +126,12 @@ static void logic_up(struct fixture *fixture)
     struct bll_outlet outlet = {
         .reply = outlet_reply,
         .push = outlet_push,
+        .write = outlet_write,
+        .waiting = outlet_waiting,
+        .set_role = outlet_set_role,
+        .close = outlet_close,
+        .dial = outlet_dial,
+        .real_ms = outlet_real_ms,
         .now = outlet_now,
         .wake = outlet_wake,
         .userdata = fixture,
@@ -223,6 +280,14 @@ static void configure(struct fixture *fixture)
         .v1_networks = fixture->networks,
         .v1_network_count = 2,
         .v1_port_order = PORT_ORDER_AUTO,
+        .plain_networks = fixture->networks,
+        .plain_network_count = 2,
+        .secret = "a secret of thirty-two bytes ok",
+        .poll_us = 3 * USEC_PER_SEC,
+        .probe_us = 30 * USEC_PER_SEC,
+        .window_messages = 256,
+        .window_bytes = 262144,
+        .push_idle_us = 30 * USEC_PER_SEC,
         .text_max = 16384,
         .present_us = 10 * USEC_PER_SEC,
         .forget_us = 3600 * USEC_PER_SEC,
@@ -254,6 +319,8 @@ int fixture_setup(void **state)
         .migrate = true,
     };
     fixture->now_us = 1000 * USEC_PER_SEC;
+    fixture->real_ms = 1700000000000;
+    list_init(&fixture->lines);
     configure(fixture);
     logic_up(fixture);
     await_storage(fixture);
@@ -274,8 +341,12 @@ int fixture_teardown(void **state)
     struct fixture *fixture = *state;
 
     assert_int_equal(fixture->push_count, 0);
+    assert_int_equal(fixture->dial_count, 0);
+    while (!list_empty(&fixture->lines))
+        line_close(LIST_FIRST(&fixture->lines, struct line, by_fixture));
     logic_down(fixture);
     free(fixture->pushes);
+    free(fixture->dials);
     assert_int_equal(nftw(fixture->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
     free(fixture);
     return 0;
@@ -288,6 +359,8 @@ void fixture_restart(struct fixture *fixture, bool clean)
         bll_quiesce(fixture->bll);
         (void)bll_flush_cursors(fixture->bll);
     }
+    while (!list_empty(&fixture->lines))
+        line_close(LIST_FIRST(&fixture->lines, struct line, by_fixture));
     logic_down(fixture);
     logic_up(fixture);
     await_storage(fixture);
@@ -326,10 +399,10 @@ void present(struct fixture *fixture, const char *userid, unsigned port)
 
 void frame_from(struct fixture *fixture, const char *from, const char *frame, struct answer *answer)
 {
-    struct addr addr = address(from);
+    struct line *line = line_open(fixture, from, false);
 
-    memset(answer, 0, sizeof(*answer));
-    bll_frame(fixture->bll, &addr, bytes_of(frame), answer);
+    line_frame(line, answer, "%s", frame);
+    line_close(line);
 }
 
 const char *send_text(struct fixture *fixture, const char *userid, const char *to, const char *text)
@@ -341,6 +414,127 @@ const char *send_text(struct fixture *fixture, const char *userid, const char *t
     frame_from(fixture, "127.0.0.1:50000", frame, &answer);
     WAIT_FOR(fixture, answer.ended);
     return answer.text;
+}
+
+/* -- connections ------------------------------------------------------------------------------ */
+
+static struct line *line_new(struct fixture *fixture, const struct addr *from, bool secure)
+{
+    struct line *line = calloc(1, sizeof(*line));
+
+    assert_non_null(line);
+    line->fixture = fixture;
+    list_append(&fixture->lines, &line->by_fixture);
+    assert_int_equal(bll_link_new(fixture->bll, from, secure, line, &line->link), 0);
+    return line;
+}
+
+struct line *line_open(struct fixture *fixture, const char *from, bool secure)
+{
+    struct addr addr = address(from);
+
+    return line_new(fixture, &addr, secure);
+}
+
+void line_close(struct line *line)
+{
+    if (!line)
+        return;
+    bll_link_closed(line->link);
+    list_remove(&line->by_fixture);
+    for (unsigned i = 0; i < line->frame_count; i++)
+        free(line->frames[i]);
+    free(line->frames);
+    free(line);
+}
+
+static char *frame_text(const char *format, va_list arguments)
+{
+    static char text[40000];
+    int len = vsnprintf(text, sizeof(text), format, arguments);
+
+    assert_in_range(len, 0, sizeof(text) - 1);
+    return text;
+}
+
+void line_frame(struct line *line, struct answer *answer, const char *format, ...)
+{
+    va_list arguments;
+
+    memset(answer, 0, sizeof(*answer));
+    va_start(arguments, format);
+    bll_link_frame(line->link, bytes_of(frame_text(format, arguments)), answer);
+    va_end(arguments);
+}
+
+const char *line_ask(struct line *line, const char *format, ...)
+{
+    static struct answer answer;
+    va_list arguments;
+
+    memset(&answer, 0, sizeof(answer));
+    va_start(arguments, format);
+    bll_link_frame(line->link, bytes_of(frame_text(format, arguments)), &answer);
+    va_end(arguments);
+    WAIT_FOR(line->fixture, answer.ended);
+    return answer.text;
+}
+
+const char *line_take(struct line *line)
+{
+    static char text[40000];
+
+    WAIT_FOR(line->fixture, line->frame_count > 0);
+    assert_true(strlen(line->frames[0]) < sizeof(text));
+    strcpy(text, line->frames[0]);
+    free(line->frames[0]);
+    line->frame_count--;
+    memmove(line->frames, line->frames + 1, line->frame_count * sizeof(char *));
+    return text;
+}
+
+static void copy_text(struct bytes from, char *to, size_t size)
+{
+    assert_true(from.len < size);
+    memcpy(to, from.data, from.len);
+    to[from.len] = '\0';
+}
+
+struct welcomed parse_welcome(const char *text)
+{
+    struct welcomed welcomed;
+    struct v2_frame frame;
+
+    if (v2_parse(bytes_of(text), &frame, NULL) < 0 || frame.verb != V2_VERB_WELCOME)
+        fail_msg("not a welcome: %s", text);
+    copy_text(frame.session, welcomed.session, sizeof(welcomed.session));
+    copy_text(frame.name, welcomed.name, sizeof(welcomed.name));
+    memcpy(welcomed.key, frame.session_key, sizeof(welcomed.key));
+    welcomed.time_ms = frame.time_ms;
+    welcomed.poll_seconds = frame.poll_seconds;
+    return welcomed;
+}
+
+struct welcomed line_hello(struct line *line, const char *userid, const char *device)
+{
+    return parse_welcome(line_ask(line, "hello:2:%s:pw-%s:%s", userid, userid, device));
+}
+
+const char *resume_frame_of(const struct welcomed *session, uint64_t time_ms)
+{
+    static char text[200];
+    struct v2_frame frame = {
+        .verb = V2_VERB_RESUME,
+        .session = bytes_of(session->session),
+        .time_ms = time_ms,
+    };
+    long len;
+
+    v2_mac_resume(session->key, frame.session, time_ms, frame.mac);
+    len = v2_build(&frame, text, sizeof(text));
+    assert_true(len > 0);
+    text[len - 1] = '\0'; /* its ETX */
+    return text;
 }
 
 /* -- what goes out ---------------------------------------------------------------------------- */

@@ -6,12 +6,21 @@
 
 #include "bll/bll.h"
 #include "dal/dal.h"
+#include "proto/v2.h"
+#include "util/list.h"
 
 #include <stdbool.h>
 
 struct pushed {
     struct addr to;
     char payload[4096];
+    void *token;
+};
+
+/* What the unit asked to be dialled. */
+struct dialled {
+    struct addr to;
+    bool secure;
     void *token;
 };
 
@@ -28,6 +37,12 @@ struct fixture {
     struct pushed *pushes; /* accepted and not yet ended, oldest first */
     unsigned push_count;
     unsigned pushes_ever;
+    uint64_t real_ms;      /* since the epoch */
+    struct list lines;     /* struct line */
+    int dial_result;       /* what the outlet answers to the next dials */
+    struct dialled *dials; /* accepted and not yet ended, oldest first */
+    unsigned dial_count;
+    unsigned dials_ever;
 };
 
 /* What became of a frame. */
@@ -35,6 +50,18 @@ struct answer {
     bool ended;
     bool close;
     char text[600]; /* without its ETX */
+};
+
+/* A connection, as the unit sees it. Closed by the test or by fixture_teardown(). */
+struct line {
+    struct list by_fixture;
+    struct fixture *fixture;
+    struct bll_link *link; /* NULL once it is closed */
+    bool closing;          /* the unit has asked for that */
+    enum bll_link_role role;
+    size_t waiting; /* what the outlet says of it */
+    char **frames;  /* that nobody asked for, without their ETX, oldest first */
+    unsigned frame_count;
 };
 
 int fixture_setup(void **state); /* with the users alice, bob and carol, passwords "pw-<userid>" */
@@ -65,6 +92,30 @@ void frame_from(struct fixture *fixture, const char *from, const char *frame,
  */
 const char *send_text(struct fixture *fixture, const char *userid, const char *to,
                       const char *text);
+
+/* The tests' connections. */
+struct line *line_open(struct fixture *fixture, const char *from, bool secure);
+void line_close(struct line *line); /* takes NULL */
+/* A frame on it; `answer` lives until it is ended. */
+void line_frame(struct line *line, struct answer *answer, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+/* Waits for the answer and returns it; valid until the next one. */
+const char *line_ask(struct line *line, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Waits for the oldest frame nobody asked for; valid until the next one. */
+const char *line_take(struct line *line);
+/* What welcome told. */
+struct welcomed {
+    char session[V2_SESSION_MAX + 1];
+    uint8_t key[V2_KEY_LEN];
+    uint64_t time_ms;
+    uint64_t poll_seconds;
+    char name[V2_NAME_MAX + 1];
+};
+struct welcomed parse_welcome(const char *text);
+/* Signs on with the right password. */
+struct welcomed line_hello(struct line *line, const char *userid, const char *device);
+/* The frame that signs on with a session; valid until the next one. */
+const char *resume_frame_of(const struct welcomed *session, uint64_t time_ms);
 
 /* Handles results until `condition` holds; fails the test after a generous time. */
 #define WAIT_FOR(fixture, condition)                                                               \

@@ -5,6 +5,7 @@ bll_tests = \
 	tests/bll/backlog-test \
 	tests/bll/delivery-test \
 	tests/bll/device-test \
+	tests/bll/link-test \
 	tests/bll/session-test \
 	tests/bll/signon-test \
 	tests/bll/window-test
@@ -21,6 +22,9 @@ tests_bll_delivery_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_device_test_SOURCES = tests/bll/device-test.c $(bll_fixture)
 tests_bll_device_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_device_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_link_test_SOURCES = tests/bll/link-test.c $(bll_fixture)
+tests_bll_link_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_link_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_session_test_SOURCES = tests/bll/session-test.c
 tests_bll_session_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_session_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,245 @@
+/* Links: which frames are taken from whom, on which carrier and in which order, and how each
+ * version is answered.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fixture.h"
+
+#include "util/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PLAIN_ADDRESS "127.0.0.1:50000"
+#define FAR_ADDRESS                                                                                \
+    "198.51.100.1:50000" /* neither version 1 nor plain version 2 are served to it */
+
+static void assert_begins(const char *text, const char *with)
+{
+    if (strncmp(text, with, strlen(with)) != 0)
+        fail_msg("\"%s\" does not begin with \"%s\"", text, with);
+}
+
+static void strangers_may_do_little(void **state)
+{
+    struct line *line = line_open(*state, PLAIN_ADDRESS, false);
+
+    assert_string_equal(line_ask(line, "ping"), "pong");
+    assert_begins(line_ask(line, "send:k1:bob:hi"), "err:not-signed-on:send:");
+    assert_begins(line_ask(line, "passwd:pw-alice:new"), "err:not-signed-on:passwd:");
+    assert_int_equal(line->role, BLL_LINK_STRANGER);
+    assert_true(bll_link_idle(line->link));
+}
+
+static void what_only_the_server_says_is_malformed(void **state)
+{
+    static const char *const frames[] = {
+        "welcome:s:k:1:3:Alice",
+        "sent:k:1/*:1:1",
+        "attached",
+        "detached",
+        "push:s:00000000000000000000000000000000",
+        "msg:1/*:1:1:bob:Bob:hi",
+        "pong",
+        "err:busy:k:later",
+    };
+    struct line *line = line_open(*state, PLAIN_ADDRESS, true);
+    char expected[40];
+
+    for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
+        snprintf(expected, sizeof(expected), "err:malformed:%.*s:", (int)strcspn(frames[i], ":"),
+                 frames[i]);
+        assert_begins(line_ask(line, "%s", frames[i]), expected);
+    }
+    assert_int_equal(counted(*state, METRIC_FRAMES_MALFORMED), ARRAY_SIZE(frames));
+}
+
+static void malformed_frames_are_told_why_and_change_nothing(void **state)
+{
+    static const struct {
+        const char *frame, *answer;
+    } cases[] = {
+        {"hello", "err:malformed:hello:"},
+        {"hello:2:alice:pw-alice", "err:malformed:hello:"},
+        {"hello:2::pw-alice:laptop", "err:malformed:hello:"},
+        {"hello:2:alice:pw-alice:lap/top", "err:malformed:hello:"},
+        {"hello:3:alice:pw-alice:laptop", "err:version:hello:"},
+        {"hello:1:alice:pw-alice:laptop", "err:version:hello:"},
+        {"resume:x:1", "err:malformed:resume:"},
+        {"resume:x:-1:00000000000000000000000000000000", "err:malformed:resume:"},
+        {"resume:x:1:0000", "err:malformed:resume:"},
+        {"ping:", "err:malformed:ping:"},
+        {"goodbye:now", "err:malformed:goodbye:"},
+    };
+    struct line *line = line_open(*state, PLAIN_ADDRESS, false);
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_begins(line_ask(line, "%s", cases[i].frame), cases[i].answer);
+    assert_int_equal(line->role, BLL_LINK_STRANGER);
+    assert_int_equal(counted(*state, METRIC_PASSWORDS_CHECKED), 0);
+    (void)line_hello(line, "alice", "-");
+}
+
+static void goodbye_closes_whoever_says_it(void **state)
+{
+    static const char *const addresses[] = {PLAIN_ADDRESS, FAR_ADDRESS};
+    struct answer answer;
+
+    for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+        struct line *line = line_open(*state, addresses[i], false);
+        line_frame(line, &answer, "goodbye");
+        assert_true(answer.ended && answer.close);
+        assert_string_equal(answer.text, "");
+    }
+}
+
+static void without_tls_only_plain_networks_are_served(void **state)
+{
+    struct line *plain = line_open(*state, FAR_ADDRESS, false);
+    struct line *secure = line_open(*state, FAR_ADDRESS, true);
+    struct answer answer;
+
+    line_frame(plain, &answer, "hello:2:alice:pw-alice:-");
+    assert_true(answer.ended && answer.close);
+    assert_begins(answer.text, "err:tls-required:hello:");
+    line_frame(plain, &answer, "ping");
+    assert_true(answer.ended && answer.close);
+    assert_begins(answer.text, "err:tls-required:ping:");
+    (void)line_hello(secure, "alice", "-");
+    assert_int_equal(counted(*state, METRIC_PASSWORDS_CHECKED), 1);
+}
+
+/* Each version keeps its own rules on the same connection. */
+static void both_versions_share_a_connection(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *line = line_open(fixture, PLAIN_ADDRESS, false);
+
+    assert_string_equal(line_ask(line, "wrmsg:alice:pw-alice:bob:one"), "ack");
+    assert_string_equal(line_ask(line, "ping"), "pong");
+    assert_begins(line_ask(line, "hello:2:alice:wrong:-"), "err:denied:hello:");
+    assert_begins(line_ask(line, "wrmsg:alice:wrong:bob:two"),
+                  "err:denied:unknown user, wrong password");
+    (void)line_hello(line, "alice", "-");
+    assert_string_equal(line_ask(line, "wrmsg:bob:pw-bob:alice:three"), "ack");
+    assert_begins(line_ask(line, "wrmsg:bob:wrong:alice:four"), "err:denied:unknown user");
+}
+
+static void version_1_is_not_served_further_because_of_tls(void **state)
+{
+    struct line *line = line_open(*state, FAR_ADDRESS, true);
+
+    assert_begins(line_ask(line, "wrmsg:alice:pw-alice:bob:hi"), "err:forbidden:this protocol");
+}
+
+/* Who has not said which version he speaks is answered as version 1 always did. */
+static void unknown_verbs_are_answered_in_the_speakers_version(void **state)
+{
+    static const char *const frames[] = {"", "GET / HTTP/1.1", "poll:alice:pw-alice:10001",
+                                         "HELLO"};
+    struct line *plain = line_open(*state, PLAIN_ADDRESS, false);
+    struct line *secure = line_open(*state, PLAIN_ADDRESS, true);
+
+    for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
+        const char *answer = line_ask(plain, "%s", frames[i]);
+        assert_begins(answer, "err:malformed:");
+        assert_true(strncmp(answer, "err:malformed:-:", 16) != 0);
+        assert_begins(line_ask(secure, "%s", frames[i]), "err:malformed:-:");
+    }
+    (void)line_hello(plain, "alice", "-");
+    assert_begins(line_ask(plain, "who:#room"), "err:malformed:-:");
+}
+
+static void the_reason_for_closing_is_told_in_the_speakers_version(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *plain = line_open(fixture, PLAIN_ADDRESS, false);
+    struct line *secure = line_open(fixture, PLAIN_ADDRESS, true);
+    struct answer answers[3] = {0};
+
+    bll_refuse(fixture->bll, plain->link, PROTO_ERROR_TIMEOUT, &answers[0]);
+    assert_string_equal(answers[0].text, "err:timeout:nothing complete arrived in time");
+    bll_refuse(fixture->bll, NULL, PROTO_ERROR_TOO_LONG, &answers[1]);
+    assert_string_equal(answers[1].text,
+                        "err:too-long:the frame or its text is longer than allowed");
+    bll_refuse(fixture->bll, secure->link, PROTO_ERROR_TIMEOUT, &answers[2]);
+    assert_string_equal(answers[2].text, "err:timeout:-:nothing complete arrived in time");
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
+        assert_true(answers[i].ended && answers[i].close);
+}
+
+static void a_link_is_signed_on_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *line = line_open(fixture, PLAIN_ADDRESS, false);
+    struct welcomed session;
+    struct answer first, second, third;
+
+    line_frame(line, &first, "hello:2:alice:pw-alice:-");
+    line_frame(line, &second, "hello:2:bob:pw-bob:-");
+    line_frame(line, &third, "send:k1:bob:too early");
+    assert_true(second.ended && third.ended && !first.ended);
+    assert_begins(second.text, "err:malformed:hello:");
+    assert_begins(third.text, "err:not-signed-on:send:");
+    assert_false(bll_link_idle(line->link));
+    WAIT_FOR(fixture, first.ended);
+    session = parse_welcome(first.text);
+    assert_string_equal(session.name, "alice");
+    assert_begins(line_ask(line, "hello:2:alice:pw-alice:-"), "err:malformed:hello:");
+    assert_begins(line_ask(line, "%s", resume_frame_of(&session, fixture->real_ms)),
+                  "err:malformed:resume:");
+    assert_int_equal(line->role, BLL_LINK_SIGNED_ON);
+}
+
+/* Whatever is under way when a connection ends comes back to nobody. */
+static void links_close_in_the_middle(void **state)
+{
+    static const char *const frames[] = {
+        "hello:2:alice:pw-alice:-",
+        "hello:2:alice:wrong:-",
+        "hello:2:alice:pw-alice:laptop",
+        "hello:2:nobody:pw:-",
+    };
+    struct fixture *fixture = *state;
+    struct answer answers[ARRAY_SIZE(frames)], send, change;
+    struct line *line;
+
+    for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
+        line = line_open(fixture, PLAIN_ADDRESS, false);
+        line_frame(line, &answers[i], "%s", frames[i]);
+        line_close(line);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(frames); i++)
+        WAIT_FOR(fixture, answers[i].ended);
+    line = line_open(fixture, PLAIN_ADDRESS, false);
+    (void)line_hello(line, "alice", "laptop");
+    line_frame(line, &send, "send:k1:bob:hi");
+    line_frame(line, &change, "passwd:pw-alice:new");
+    line_close(line);
+    WAIT_FOR(fixture, send.ended && change.ended);
+    assert_begins(send.text, "sent:k1:");
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(strangers_may_do_little),
+        CASE(what_only_the_server_says_is_malformed),
+        CASE(malformed_frames_are_told_why_and_change_nothing),
+        CASE(goodbye_closes_whoever_says_it),
+        CASE(without_tls_only_plain_networks_are_served),
+        CASE(both_versions_share_a_connection),
+        CASE(version_1_is_not_served_further_because_of_tls),
+        CASE(unknown_verbs_are_answered_in_the_speakers_version),
+        CASE(the_reason_for_closing_is_told_in_the_speakers_version),
+        CASE(a_link_is_signed_on_once),
+        CASE(links_close_in_the_middle),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
