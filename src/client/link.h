@@ -9,7 +9,7 @@
 #pragma once
 
 #include "client/account.h"
-#include "client/channel.h"
+#include "io/channel.h"
 #include "proto/v2.h"
 #include "util/addr.h"
 #include "util/attributes.h"

@@ -2,7 +2,6 @@
 noinst_LIBRARIES += src/client/libclient.a
 src_client_libclient_a_SOURCES = \
 	src/client/account.c src/client/account.h \
-	src/client/channel.c src/client/channel.h \
 	src/client/client.c src/client/client.h \
 	src/client/commands.c src/client/commands.h \
 	src/client/courier.c src/client/courier.h \

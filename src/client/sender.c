@@ -4,6 +4,7 @@
 #include "client/sender.h"
 
 #include "client/server.h"
+#include "io/socket.h"
 #include "proto/frame.h"
 #include "proto/v1.h"
 #include "util/clock.h"
@@ -210,7 +211,7 @@ static enum sender_outcome write_more(struct sender *sender)
 
 static enum sender_outcome connected(struct sender *sender, uint64_t now)
 {
-    int r = server_connected(sender->fd);
+    int r = socket_connected(sender->fd);
 
     if (r < 0)
         return broken(sender, -r);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/server.h"
 
+#include "io/socket.h"
 #include "util/clock.h"
 
 #include <errno.h>
@@ -51,25 +52,6 @@ int server_connect(const struct addr *addr)
     return fd;
 }
 
-int server_connected(int fd)
-{
-    struct sockaddr_storage here, there;
-    socklen_t here_len = sizeof(here), there_len = sizeof(there), len = sizeof(int);
-    int error = 0;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-        return -errno;
-    if (error)
-        return -error;
-    /* On its own host, where nobody listens, a connection can be given the very port it goes to,
-     * and then it is connected to itself. */
-    if (getsockname(fd, (struct sockaddr *)&here, &here_len) == 0 &&
-        getpeername(fd, (struct sockaddr *)&there, &there_len) == 0 && here_len == there_len &&
-        memcmp(&here, &there, here_len) == 0)
-        return -ECONNREFUSED;
-    return 0;
-}
-
 /* Waits until `fd` is connected: 0 or the reason as -errno. */
 static int await_connected(int fd, int wake_fd, uint64_t timeout_us)
 {
@@ -90,7 +72,7 @@ static int await_connected(int fd, int wake_fd, uint64_t timeout_us)
         if (fds[1].revents)
             return -ECANCELED;
     }
-    return server_connected(fd);
+    return socket_connected(fd);
 }
 
 int server_probe(const struct addr *addr, int wake_fd, uint64_t timeout_us)

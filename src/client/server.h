@@ -16,9 +16,6 @@ MUST_USE long server_resolve(const char *host, uint16_t port, struct addr *ret, 
 /* Starts a non-blocking connection: the descriptor (connected, or being so) or -errno. */
 MUST_USE int server_connect(const struct addr *addr);
 
-/* What became of a connection that poll(2) says is over with connecting: 0, or -errno. */
-MUST_USE int server_connected(int fd);
-
 /* Connects to `addr` and closes again. 0, -errno (-ETIMEDOUT after `timeout_us`), or -ECANCELED
  * when `wake_fd` became readable meanwhile. */
 MUST_USE int server_probe(const struct addr *addr, int wake_fd, uint64_t timeout_us);

@@ -1,4 +1,4 @@
-/* Making and binding sockets.
+/* Making, binding and connecting sockets.
  *
  * A stream socket gets SO_REUSEADDR, so that connections of the last run in TIME_WAIT do not keep
  * it from its port; a datagram socket must not have it, for there it would let two daemons share
@@ -8,6 +8,8 @@
 #include "io/socket.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int set_options(int fd, const struct addr *addr, int type)
@@ -47,4 +49,23 @@ int socket_bind(const struct addr *addr, int type)
         fd = bind_exactly(&ipv4, type);
     }
     return fd;
+}
+
+int socket_connected(int fd)
+{
+    struct sockaddr_storage here, there;
+    socklen_t here_len = sizeof(here), there_len = sizeof(there), len = sizeof(int);
+    int error = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+        return -errno;
+    if (error)
+        return -error;
+    /* On its own host, where nobody listens, a connection can be given the very port it goes to,
+     * and then it is connected to itself. */
+    if (getsockname(fd, (struct sockaddr *)&here, &here_len) == 0 &&
+        getpeername(fd, (struct sockaddr *)&there, &there_len) == 0 && here_len == there_len &&
+        memcmp(&here, &there, here_len) == 0)
+        return -ECONNREFUSED;
+    return 0;
 }

@@ -2,7 +2,6 @@
 if HAVE_CMOCKA
 client_units = \
 	tests/client/account-test \
-	tests/client/channel-test \
 	tests/client/cursors-test \
 	tests/client/device-test \
 	tests/client/lines-test \
@@ -21,10 +20,6 @@ DISK_FAULT_WRAPS = \
 	-Wl,--wrap=write,--wrap=fsync,--wrap=fdatasync,--wrap=flock
 tests_client_account_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_account_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
-tests_client_channel_test_SOURCES = tests/client/channel-test.c \
-	tests/io/support.c tests/io/support.h
-tests_client_channel_test_CFLAGS = $(UNIT_CFLAGS)
-tests_client_channel_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_cursors_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_cursors_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_cursors_test_LDFLAGS = $(AM_LDFLAGS) $(DISK_FAULT_WRAPS)

@@ -4,6 +4,7 @@ io_tests = \
 	tests/io/loop-test \
 	tests/io/udp-port-test \
 	tests/io/listener-test \
+	tests/io/channel-test \
 	tests/io/connection-test \
 	tests/io/connection-end-test \
 	tests/io/suspend-test \
@@ -29,6 +30,10 @@ tests_io_udp_port_test_LDADD = $(IO_TEST_LIBS)
 tests_io_listener_test_SOURCES = tests/io/listener-test.c $(IO_TEST_SUPPORT)
 tests_io_listener_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_listener_test_LDADD = $(IO_TEST_LIBS)
+
+tests_io_channel_test_SOURCES = tests/io/channel-test.c $(IO_TEST_SUPPORT)
+tests_io_channel_test_CFLAGS = $(UNIT_CFLAGS)
+tests_io_channel_test_LDADD = $(IO_TEST_LIBS)
 
 CONNECTION_TEST_SUPPORT = tests/io/connection-fixture.c tests/io/connection-fixture.h \
 	$(IO_TEST_SUPPORT)

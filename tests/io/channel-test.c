@@ -1,9 +1,9 @@
 /* Frames over a socket, plain and by TLS: in pieces, many at once, ends of every kind.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "../io/support.h"
+#include "support.h"
 
-#include "client/channel.h"
+#include "io/channel.h"
 
 #include <errno.h>
 #include <poll.h>

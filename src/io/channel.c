@@ -1,9 +1,9 @@
 /* Frames over a socket: see channel.h.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "client/channel.h"
+#include "io/channel.h"
 
-#include "client/server.h"
+#include "io/socket.h"
 #include "proto/frame.h"
 
 #include <assert.h>
@@ -157,7 +157,7 @@ static enum channel_event set_up(struct channel *channel, short revents)
     if (channel->connecting && !revents)
         return CHANNEL_WAITING;
     if (channel->connecting || !channel->tls)
-        r = server_connected(channel->fd);
+        r = socket_connected(channel->fd);
     channel->connecting = false;
     if (r == 0 && channel->tls) {
         r = tls_session_handshake(channel->tls);
