@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void frame(void *userdata, const struct addr *from, struct bytes frame, struct reply *reply)
+static void frame(void *userdata, struct connection *connection, struct bytes frame,
+                  struct reply *reply)
 {
     struct connections *connections = userdata;
-    bll_frame(connections->bll, from, frame, reply);
+    bll_frame(connections->bll, connection_peer(connection), frame, reply);
 }
 
-static void refuse(void *userdata, const struct addr *from, enum connection_refusal why,
+static void refuse(void *userdata, struct connection *connection, enum connection_refusal why,
                    struct reply *reply)
 {
     struct connections *connections = userdata;
@@ -54,8 +55,8 @@ static struct connection *take_up(struct connections *connections, int fd, const
                                                .closed = closed,
                                                .userdata = connections};
     struct connection *connection;
-    int r = connection_new(connections->loop, fd, from, &connections->limits, &handler,
-                           connections->metrics, &connection);
+    int r = connection_new(connections->loop, fd, from, CONNECTION_PLAIN, NULL,
+                           &connections->limits, &handler, connections->metrics, &connection);
     if (r < 0) {
         log_limited(&limit, LOG_WARNING, "connections not taken up",
                     "a connection cannot be taken up: %s", strerror(-r));

@@ -1,7 +1,8 @@
-/* An accepted connection.
+/* A connection.
  *
- * It is in one of four states and moves only forward:
+ * It is in one of five states and moves only forward:
  *
+ *   OPENING    the carrier is not known yet, or shakes hands
  *   OPEN       frames are read and handed on
  *   ENDING     no more frames; what is owed is awaited and written, then the connection lingers
  *              or, if it is being suspended, is handed over
@@ -10,10 +11,9 @@
  *              a reset that may destroy the answer before the peer has read it
  *   CLOSED     the descriptor is gone, the memory goes at the end of the turn
  *
- * Replies stand on the list `owed` in the order of their frames. One that is ended before its turn
- * keeps a copy of its answer. The limit on output is a mark above which nothing more is read or
- * handed on; what is owed by then may still go over it, so the most that waits is `output_max` and
- * `owed_max` answers.
+ * The limit on output is a mark above which nothing more is read or handed on; what is owed by then
+ * may still go over it, so the most that waits is `output_max` and `owed_max` answers, and what
+ * the owner writes without being asked.
  *
  * All that follows from an event or an ended reply is done in settle(), at the end of the turn. The
  * descriptor is watched only for what is wanted of it, and not at all when nothing is: epoll
@@ -22,15 +22,17 @@
  * is left without its ETX is a frame only if the stream ended in order: after a reset it may be
  * half a message.
  *
- * Time is kept by one timer that is moved lazily: `deadline_us` is where it should be, and when it
- * fires too early it is set again.
+ * Time is kept by one timer that is moved lazily: it is set to the earlier of the two deadlines,
+ * and when it fires too early it is set again. Neither runs while an answer is owed. That of a
+ * frame runs from its first byte on, while we read. The timer also goes on with what TLS has read
+ * ahead and the descriptor does not tell of, a piece each turn, as it does for other connections.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "io/connection.h"
+#include "io/connection-private.h"
 
 #include "proto/frame.h"
-#include "util/buffer.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,74 +40,40 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_SIZE  16384 /* bytes read at a time */
+#define READ_SIZE  16384               /* bytes read at a time */
+#define END_US     (10 * USEC_PER_SEC) /* to take the rest, for those that may be idle for ever */
 #define LINGER_US  (2 * USEC_PER_SEC)
 #define LINGER_MAX (256 * 1024) /* bytes thrown away before the peer is cut off */
 
-enum state {
-    STATE_OPEN,
-    STATE_ENDING,
-    STATE_LINGERING,
-    STATE_CLOSED,
-};
-
-struct connection {
-    struct loop *loop;
-    struct loop_source source;
-    struct loop_timer timer;
-    struct loop_deferred settling;
-    struct loop_garbage garbage;
-    struct list link; /* the owner's */
-    int fd;
-    enum state state;
-    bool end_of_input; /* the peer will send no more */
-    bool cut_off;      /* and the end did not come in order */
-    bool deaf;         /* the peer will read no more */
-    bool suspending;   /* is to be handed over, not closed, when it has ended */
-    struct addr from;
-    struct connection_limits limits;
-    struct connection_handler handler;
-    struct metrics *metrics;
-    struct buffer input;
-    struct buffer output;
-    size_t scanned; /* for frame_cut() */
-    struct list owed;
-    unsigned owed_count;
-    size_t thrown_away;
-    uint64_t deadline_us;
-};
-
-struct reply {
-    struct list link;              /* on its connection's list `owed` */
-    struct connection *connection; /* NULL once that has no more use for it */
-    bool ended;
-    bool close;
-    char *answer; /* if it was ended before its turn */
-    size_t answer_len;
-};
-
 /* -- states */
 
-static void enter(struct connection *connection, enum state state)
+static void enter(struct connection *connection, enum connection_state state)
 {
     assert(state > connection->state);
     connection->state = state;
 }
 
-static void set_timer(struct connection *connection, uint64_t due_us)
+void connection_restart_clock(struct connection *connection)
 {
-    /* Without a timer the peer could stay for ever. */
-    if (loop_timer_set(connection->loop, &connection->timer, due_us) < 0)
-        connection_close(connection);
+    uint64_t patience_us = connection->limits.idle_us;
+    if (patience_us == 0 && connection->state > STATE_OPEN)
+        patience_us = END_US;
+    connection->deadline_us = patience_us > 0 ? loop_now(connection->loop) + patience_us : FOR_EVER;
 }
 
-/* Puts the deadline off, to be `idle_us` from now. */
-static void restart_clock(struct connection *connection)
+/* From now on, unless it runs already. */
+static void start_frame_clock(struct connection *connection)
 {
-    connection->deadline_us = loop_now(connection->loop) + connection->limits.idle_us;
+    if (connection->frame_deadline_us == FOR_EVER && connection->limits.frame_us > 0)
+        connection->frame_deadline_us = loop_now(connection->loop) + connection->limits.frame_us;
 }
 
-static void settle_later(struct connection *connection)
+static void stop_frame_clock(struct connection *connection)
+{
+    connection->frame_deadline_us = FOR_EVER;
+}
+
+void connection_settle_later(struct connection *connection)
 {
     loop_defer(connection->loop, &connection->settling);
 }
@@ -113,29 +81,10 @@ static void settle_later(struct connection *connection)
 static void destroy(void *object)
 {
     struct connection *connection = object;
+    carrier_deinit(&connection->carrier);
     buffer_deinit(&connection->input);
     buffer_deinit(&connection->output);
     free(connection);
-}
-
-static void reply_free(struct reply *reply)
-{
-    list_remove(&reply->link);
-    free(reply->answer);
-    free(reply);
-}
-
-/* Forgets all that is owed; replies that have not been ended yet live on by themselves. */
-static void disown_replies(struct connection *connection)
-{
-    LIST_FOREACH_SAFE (link, &connection->owed) {
-        struct reply *reply = LIST_ENTRY(link, struct reply, link);
-        list_remove(link);
-        reply->connection = NULL;
-        if (reply->ended)
-            reply_free(reply);
-    }
-    connection->owed_count = 0;
 }
 
 /* All of it but the descriptor, which is watched no more. */
@@ -144,7 +93,7 @@ static void leave(struct connection *connection)
     enter(connection, STATE_CLOSED);
     loop_timer_cancel(connection->loop, &connection->timer);
     loop_deferred_cancel(&connection->settling);
-    disown_replies(connection);
+    replies_disown(connection);
     if (connection->handler.closed != NULL)
         connection->handler.closed(connection->handler.userdata, connection, &connection->from);
     list_remove(&connection->link);
@@ -166,28 +115,35 @@ static bool peer_gone(const struct connection *connection)
     return connection->end_of_input || connection->deaf;
 }
 
-/* No more frames are taken. */
-static void end(struct connection *connection)
+void connection_end(struct connection *connection)
 {
-    if (connection->state != STATE_OPEN)
+    if (connection->state > STATE_OPEN)
         return;
     enter(connection, STATE_ENDING);
-    restart_clock(connection);
-    settle_later(connection);
+    stop_frame_clock(connection);
+    connection_restart_clock(connection);
+    connection_settle_later(connection);
+}
+
+static bool is_shaking_hands(const struct connection *connection)
+{
+    return connection->state == STATE_OPENING && carrier_secure(&connection->carrier);
 }
 
 void connection_finish(struct connection *connection)
 {
-    if (!peer_gone(connection))
-        end(connection);
+    if (is_shaking_hands(connection))
+        connection_close(connection);
+    else if (!peer_gone(connection))
+        connection_end(connection);
 }
 
 void connection_suspend(struct connection *connection)
 {
-    if (connection->state != STATE_OPEN || peer_gone(connection))
-        return;
-    connection->suspending = true;
-    end(connection);
+    if (connection->state <= STATE_OPEN && !peer_gone(connection) &&
+        !carrier_secure(&connection->carrier))
+        connection->suspending = true;
+    connection_finish(connection);
 }
 
 static void hand_over(struct connection *connection)
@@ -201,15 +157,60 @@ static void hand_over(struct connection *connection)
 int connection_resume(struct connection *connection, struct bytes input)
 {
     int r = input.len > 0 ? buffer_append(&connection->input, input) : 0;
+    if (r == 0 && input.len > 0)
+        connection->carrier.kind = CONNECTION_PLAIN; /* its first byte is among those */
     if (r == 0)
-        settle_later(connection);
+        connection_settle_later(connection);
     return r;
 }
+
+/* -- for the owner */
 
 bool connection_busy(const struct connection *connection)
 {
     return connection->state < STATE_LINGERING &&
            (connection->owed_count > 0 || buffer_len(&connection->output) > 0);
+}
+
+size_t connection_waiting(const struct connection *connection)
+{
+    return buffer_len(&connection->output);
+}
+
+void connection_set_limits(struct connection *connection, const struct connection_limits *limits)
+{
+    connection->limits = *limits;
+    buffer_set_limit(&connection->input, connection_input_max(limits));
+    stop_frame_clock(connection);
+    connection_restart_clock(connection);
+    if (connection->state < STATE_LINGERING)
+        connection_settle_later(connection);
+}
+
+size_t connection_memory(const struct connection *connection)
+{
+    return sizeof *connection + connection->input.allocated + connection->output.allocated +
+           replies_memory(connection) + carrier_memory(&connection->carrier);
+}
+
+uint64_t connection_used_us(const struct connection *connection)
+{
+    return connection->used_us;
+}
+
+void connection_set_context(struct connection *connection, void *context)
+{
+    connection->context = context;
+}
+
+void *connection_context(const struct connection *connection)
+{
+    return connection->context;
+}
+
+const struct addr *connection_peer(const struct connection *connection)
+{
+    return &connection->from;
 }
 
 struct list *connection_link(struct connection *connection)
@@ -230,114 +231,50 @@ static void stop_talking(struct connection *connection)
     buffer_deinit(&connection->output);
 }
 
-static void put_out(struct connection *connection, struct bytes answer)
+void connection_put_out(struct connection *connection, struct bytes bytes)
 {
-    if (connection->deaf || answer.len == 0)
+    if (connection->deaf || bytes.len == 0)
         return;
     /* An answer cannot be left out: the peer would take the next one for it. */
-    if (buffer_append(&connection->output, answer) < 0)
+    if (buffer_append(&connection->output, bytes) < 0)
         connection_close(connection);
+    else if (buffer_len(&connection->output) > connection->limits.output_max)
+        connection->crowded = true;
 }
 
-static void flush(struct connection *connection)
+void connection_write(struct connection *connection, struct bytes bytes)
+{
+    if (connection->state > STATE_OPEN)
+        return;
+    connection_put_out(connection, bytes);
+    if (connection->state != STATE_CLOSED)
+        connection_settle_later(connection);
+}
+
+static void write_output(struct connection *connection)
 {
     while (buffer_len(&connection->output) > 0) {
-        struct bytes waiting = buffer_peek(&connection->output);
-        ssize_t sent = send(connection->fd, waiting.data, waiting.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = carrier_write(&connection->carrier, buffer_peek(&connection->output));
         if (sent >= 0) {
             buffer_consume(&connection->output, (size_t)sent);
-        } else if (errno == EAGAIN) {
+            connection->used_us = loop_now(connection->loop);
+        } else if (sent == -EAGAIN) {
             return;
-        } else if (errno != EINTR) {
+        } else if (sent != -EINTR) {
             stop_talking(connection);
             return;
         }
     }
 }
 
-/* -- replies */
-
-static struct reply *reply_new(struct connection *connection)
+static void flush(struct connection *connection)
 {
-    struct reply *reply = calloc(1, sizeof *reply);
-    if (reply == NULL)
-        return NULL;
-    reply->connection = connection;
-    list_init(&reply->link);
-    list_append(&connection->owed, &reply->link);
-    connection->owed_count++;
-    return reply;
-}
-
-/* What the first reply of the list leaves behind when its answer has been put out. */
-static void reply_leave(struct reply *reply)
-{
-    struct connection *connection = reply->connection;
-    bool close = reply->close;
-    reply_free(reply);
-    connection->owed_count--;
-    if (close)
-        disown_replies(connection);
-    if (connection->owed_count == 0)
-        restart_clock(connection);
-}
-
-/* Puts out the answers whose turn has come. */
-static void put_out_ended(struct connection *connection)
-{
-    while (connection->state != STATE_CLOSED && !list_empty(&connection->owed)) {
-        struct reply *reply = LIST_FIRST(&connection->owed, struct reply, link);
-        if (!reply->ended)
-            break;
-        put_out(connection, (struct bytes){.data = reply->answer, .len = reply->answer_len});
-        if (connection->state != STATE_CLOSED)
-            reply_leave(reply);
-    }
-}
-
-static int keep_answer(struct reply *reply, struct bytes answer)
-{
-    if (answer.len == 0)
-        return 0;
-    reply->answer = malloc(answer.len);
-    if (reply->answer == NULL)
-        return -ENOMEM;
-    memcpy(reply->answer, answer.data, answer.len);
-    reply->answer_len = answer.len;
-    return 0;
-}
-
-void reply_send(struct reply *reply, struct bytes answer, bool close)
-{
-    struct connection *connection = reply->connection;
-    assert(!reply->ended);
-    if (connection == NULL) {
-        reply_free(reply);
+    write_output(connection);
+    if (!connection->crowded || buffer_len(&connection->output) > connection->limits.output_max / 2)
         return;
-    }
-    reply->ended = true;
-    reply->close = close;
-    if (close) {
-        connection->suspending = false;
-        if (connection->state == STATE_OPEN)
-            enter(connection, STATE_ENDING);
-    }
-    settle_later(connection);
-    if (connection->owed.next != &reply->link) {
-        if (keep_answer(reply, answer) < 0)
-            connection_close(connection);
-        return;
-    }
-    put_out(connection, answer);
-    if (connection->state == STATE_CLOSED)
-        return;
-    reply_leave(reply);
-    put_out_ended(connection);
-}
-
-void reply_drop(struct reply *reply, bool close)
-{
-    reply_send(reply, (struct bytes){.data = NULL, .len = 0}, close);
+    connection->crowded = false;
+    if (connection->handler.drained != NULL && connection->state == STATE_OPEN)
+        connection->handler.drained(connection->handler.userdata, connection);
 }
 
 /* -- input */
@@ -349,6 +286,11 @@ static bool may_take(const struct connection *connection)
            buffer_len(&connection->output) <= connection->limits.output_max;
 }
 
+static bool may_read(const struct connection *connection)
+{
+    return may_take(connection) && !connection->end_of_input;
+}
+
 static void refuse(struct connection *connection, enum connection_refusal why)
 {
     struct reply *reply = reply_new(connection);
@@ -356,8 +298,8 @@ static void refuse(struct connection *connection, enum connection_refusal why)
         connection_close(connection);
         return;
     }
-    end(connection);
-    connection->handler.refuse(connection->handler.userdata, &connection->from, why, reply);
+    connection_end(connection);
+    connection->handler.refuse(connection->handler.userdata, connection, why, reply);
 }
 
 static void take_frame(struct connection *connection, struct bytes frame)
@@ -368,8 +310,10 @@ static void take_frame(struct connection *connection, struct bytes frame)
         return;
     }
     metrics_add(connection->metrics, METRIC_FRAMES, 1);
-    restart_clock(connection);
-    connection->handler.frame(connection->handler.userdata, &connection->from, frame, reply);
+    connection->used_us = loop_now(connection->loop);
+    stop_frame_clock(connection);
+    connection_restart_clock(connection);
+    connection->handler.frame(connection->handler.userdata, connection, frame, reply);
 }
 
 /* Hands on the frames that have been read, as long as limits allow it. At the end of the stream
@@ -391,7 +335,7 @@ static void take_frames(struct connection *connection)
             if (!connection->end_of_input)
                 return;
             if (stream.len == 0 || connection->cut_off) {
-                end(connection);
+                connection_end(connection);
                 return;
             }
             frame = stream;
@@ -413,15 +357,14 @@ static void read_input(struct connection *connection)
         connection_close(connection);
         return;
     }
-    ssize_t count = recv(connection->fd, space, (size_t)room, MSG_DONTWAIT);
-    int error = count < 0 ? errno : 0;
+    ssize_t count = carrier_read(&connection->carrier, space, (size_t)room);
     buffer_commit(&connection->input, count > 0 ? (size_t)count : 0);
-    if (error == EAGAIN || error == EINTR || count > 0)
+    if (count == -EAGAIN || count == -EINTR || count > 0)
         return;
     connection->end_of_input = true;
     /* A failed send() takes the error away, and what is read then looks like an end in order. */
-    connection->cut_off = error != 0 || connection->deaf;
-    if (error != 0)
+    connection->cut_off = count < 0 || connection->deaf;
+    if (count < 0)
         stop_talking(connection);
 }
 
@@ -438,6 +381,73 @@ static void throw_away(struct connection *connection)
         connection_close(connection);
 }
 
+/* -- the ends of a connection */
+
+static void linger(struct connection *connection)
+{
+    enter(connection, STATE_LINGERING);
+    stop_frame_clock(connection);
+    (void)shutdown(connection->fd, SHUT_WR);
+    connection->deadline_us = loop_now(connection->loop) + LINGER_US;
+}
+
+static void fail_to_open(struct connection *connection, int error)
+{
+    char peer[ADDR_TEXT_MAX];
+    metrics_add(connection->metrics, METRIC_TLS_FAILED, 1);
+    log_debug("TLS with %s failed: %s", addr_format(&connection->from, peer),
+              error == -EPROTO ? carrier_error(&connection->carrier) : strerror(-error));
+    if (error == -EPROTO)
+        linger(connection); /* for TLS's own answer to arrive */
+    else
+        connection_close(connection);
+}
+
+static void open_up(struct connection *connection)
+{
+    bool secure = carrier_secure(&connection->carrier);
+    enter(connection, STATE_OPEN);
+    stop_frame_clock(connection);
+    if (secure) {
+        metrics_add(connection->metrics, METRIC_TLS_HANDSHAKES, 1);
+        metrics_add(connection->metrics, METRIC_TLS_RESUMED, carrier_resumed(&connection->carrier));
+    }
+    if (connection->handler.opened != NULL)
+        connection->handler.opened(connection->handler.userdata, connection, secure);
+}
+
+static void try_to_open(struct connection *connection)
+{
+    bool expecting = connection->carrier.kind != CONNECTION_PLAIN;
+    int r = carrier_open(&connection->carrier);
+    if (r < 0)
+        fail_to_open(connection, r);
+    else if (r > 0)
+        open_up(connection);
+    else if (carrier_secure(&connection->carrier))
+        start_frame_clock(connection);
+    if (expecting && may_read(connection))
+        read_input(connection); /* what made it open is often followed by a frame */
+}
+
+/* All has been written, or can never be. */
+static void end_output(struct connection *connection)
+{
+    bool gone = peer_gone(connection);
+    if (!gone && connection->suspending) {
+        hand_over(connection);
+        return;
+    }
+    connection->taking_leave =
+        !connection->deaf && carrier_farewell(&connection->carrier) == -EAGAIN;
+    if (connection->taking_leave)
+        return;
+    if (gone)
+        connection_close(connection);
+    else
+        linger(connection);
+}
+
 /* -- turns */
 
 static void on_ready(void *userdata, uint32_t events)
@@ -447,22 +457,31 @@ static void on_ready(void *userdata, uint32_t events)
         throw_away(connection);
         return;
     }
-    if ((events & ~(uint32_t)EPOLLOUT) != 0 && may_take(connection) && !connection->end_of_input)
+    if ((events & (connection->carrier.reading | ~(uint32_t)EPOLLOUT)) != 0 && may_read(connection))
         read_input(connection);
     if (connection->state != STATE_CLOSED)
-        settle_later(connection);
+        connection_settle_later(connection);
+}
+
+static uint32_t wanted_events(const struct connection *connection)
+{
+    uint32_t wanted = 0;
+    if (connection->state == STATE_LINGERING)
+        return EPOLLIN;
+    if (connection->state == STATE_OPENING)
+        return connection->carrier.reading;
+    if (may_read(connection))
+        wanted |= connection->carrier.reading;
+    if (buffer_len(&connection->output) > 0 || connection->taking_leave)
+        wanted |= connection->carrier.writing;
+    return wanted;
 }
 
 /* Watches the descriptor for what is wanted of it now. */
 static void watch(struct connection *connection)
 {
-    uint32_t wanted = 0;
+    uint32_t wanted = wanted_events(connection);
     int error = 0;
-    bool reading = connection->state == STATE_LINGERING || may_take(connection);
-    if (reading && !connection->end_of_input)
-        wanted |= EPOLLIN;
-    if (buffer_len(&connection->output) > 0)
-        wanted |= EPOLLOUT;
     if (wanted == 0)
         loop_remove(connection->loop, &connection->source);
     else if (connection->source.callback == NULL)
@@ -474,17 +493,44 @@ static void watch(struct connection *connection)
         connection_close(connection);
 }
 
-static void linger(struct connection *connection)
+static bool has_read_ahead(const struct connection *connection)
 {
-    enter(connection, STATE_LINGERING);
-    (void)shutdown(connection->fd, SHUT_WR);
-    connection->deadline_us = loop_now(connection->loop) + LINGER_US;
-    set_timer(connection, connection->deadline_us);
+    return may_read(connection) && carrier_pending(&connection->carrier);
 }
 
-static void settle(void *userdata)
+static uint64_t next_deadline(const struct connection *connection)
 {
-    struct connection *connection = userdata;
+    if (has_read_ahead(connection))
+        return loop_now(connection->loop);
+    if (connection->owed_count > 0)
+        return FOR_EVER;
+    return connection->deadline_us < connection->frame_deadline_us ? connection->deadline_us
+                                                                   : connection->frame_deadline_us;
+}
+
+static void set_timer(struct connection *connection)
+{
+    uint64_t due_us = next_deadline(connection);
+    if (due_us >= connection->timer_us)
+        return;
+    connection->timer_us = due_us;
+    /* Without a timer the peer could stay for ever. */
+    if (loop_timer_set(connection->loop, &connection->timer, due_us) < 0)
+        connection_close(connection);
+}
+
+static void judge_frame_clock(struct connection *connection)
+{
+    bool begun = buffer_len(&connection->input) > 0 || carrier_begun(&connection->carrier);
+    if (begun && may_read(connection))
+        start_frame_clock(connection);
+    else if (connection->state != STATE_OPENING)
+        stop_frame_clock(connection);
+}
+
+/* Hands on and writes until neither makes room for the other. */
+static void move_frames(struct connection *connection)
+{
     bool room_made;
     do {
         take_frames(connection);
@@ -494,49 +540,57 @@ static void settle(void *userdata)
         flush(connection);
         room_made = stopped && may_take(connection);
     } while (room_made);
+}
 
+static void settle(void *userdata)
+{
+    struct connection *connection = userdata;
+    if (connection->state == STATE_OPENING)
+        try_to_open(connection);
+    if (connection->state == STATE_OPEN || connection->state == STATE_ENDING)
+        move_frames(connection);
     bool nothing_left =
         connection->deaf || (connection->owed_count == 0 && buffer_len(&connection->output) == 0);
-    if (connection->state == STATE_ENDING && nothing_left) {
-        if (connection->end_of_input || connection->deaf) {
-            connection_close(connection);
-            return;
-        }
-        if (connection->suspending) {
-            hand_over(connection);
-            return;
-        }
-        linger(connection);
-    }
+    if (connection->state == STATE_ENDING && nothing_left)
+        end_output(connection);
+    if (connection->state == STATE_CLOSED)
+        return;
+    judge_frame_clock(connection);
+    watch(connection);
     if (connection->state != STATE_CLOSED)
-        watch(connection);
+        set_timer(connection);
+}
+
+/* What began and did not end, and who said nothing. A handshake is not told why. */
+static void run_out_of_time(struct connection *connection)
+{
+    bool slow = connection->frame_deadline_us <= connection->deadline_us;
+    if (connection->state > STATE_OPEN) {
+        connection_close(connection);
+        return;
+    }
+    metrics_add(connection->metrics, slow ? METRIC_CONNECTIONS_SLOW : METRIC_CONNECTIONS_TIMED_OUT,
+                1);
+    if (is_shaking_hands(connection))
+        connection_close(connection);
+    else
+        refuse(connection, slow ? CONNECTION_SLOW : CONNECTION_IDLE);
 }
 
 static void on_time(void *userdata)
 {
     struct connection *connection = userdata;
-    uint64_t now = loop_now(connection->loop);
-    if (connection->owed_count > 0) {
-        set_timer(connection, now + connection->limits.idle_us);
-        return;
-    }
-    if (now < connection->deadline_us) {
-        set_timer(connection, connection->deadline_us);
-        return;
-    }
-    if (connection->state != STATE_OPEN) {
-        connection_close(connection);
-        return;
-    }
-    metrics_add(connection->metrics, METRIC_CONNECTIONS_TIMED_OUT, 1);
-    refuse(connection, CONNECTION_IDLE);
-    if (connection->state == STATE_CLOSED)
-        return;
-    restart_clock(connection);
-    set_timer(connection, connection->deadline_us);
+    connection->timer_us = FOR_EVER;
+    if (has_read_ahead(connection))
+        read_input(connection);
+    else if (next_deadline(connection) <= loop_now(connection->loop))
+        run_out_of_time(connection);
+    if (connection->state != STATE_CLOSED)
+        connection_settle_later(connection);
 }
 
 int connection_new(struct loop *loop, int fd, const struct addr *from,
+                   enum connection_carrier carrier, struct tls_context *tls,
                    const struct connection_limits *limits, const struct connection_handler *handler,
                    struct metrics *metrics, struct connection **ret)
 {
@@ -549,21 +603,26 @@ int connection_new(struct loop *loop, int fd, const struct addr *from,
     connection->limits = *limits;
     connection->handler = *handler;
     connection->metrics = metrics;
+    connection->used_us = loop_now(loop);
     list_init(&connection->link);
     list_init(&connection->owed);
+    carrier_init(&connection->carrier, fd, carrier, tls);
     buffer_init(&connection->input, connection_input_max(limits));
     buffer_init(&connection->output, SIZE_MAX / 2);
     loop_timer_init(&connection->timer, on_time, connection);
     loop_deferred_init(&connection->settling, settle, connection);
-    restart_clock(connection);
+    connection->timer_us = connection->frame_deadline_us = FOR_EVER;
+    connection_restart_clock(connection);
     int error = loop_add(loop, &connection->source, fd, EPOLLIN, on_ready, connection);
-    if (error == 0)
+    if (error == 0 && connection->deadline_us != FOR_EVER)
         error = loop_timer_set(loop, &connection->timer, connection->deadline_us);
     if (error < 0) {
         loop_remove(loop, &connection->source);
-        free(connection);
+        destroy(connection);
         return error;
     }
+    connection->timer_us = connection->deadline_us;
+    connection_settle_later(connection);
     *ret = connection;
     return 0;
 }

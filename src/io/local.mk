@@ -2,10 +2,13 @@
 noinst_LIBRARIES += src/io/libio.a
 src_io_libio_a_SOURCES = \
 	src/io/channel.c src/io/channel.h \
+	src/io/carrier.c src/io/carrier.h \
 	src/io/connection.c src/io/connection.h \
+	src/io/connection-private.h \
 	src/io/listener.c src/io/listener.h \
 	src/io/loop.c src/io/loop.h \
 	src/io/pusher.c src/io/pusher.h \
+	src/io/reply.c \
 	src/io/socket.c src/io/socket.h \
 	src/io/tls.h src/io/tls-private.h \
 	src/io/tls-context.c \

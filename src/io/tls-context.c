@@ -84,18 +84,18 @@ struct chain {
     bool begun; /* its first certificate is ours, the others lead from it to a root */
 };
 
+static bool take_own(struct tls_context *context, X509 *certificate)
+{
+    unsigned len = TLS_FINGERPRINT_LEN;
+    return SSL_CTX_use_certificate(context->ssl, certificate) == 1 &&
+           X509_digest(certificate, EVP_sha256(), context->fingerprint, &len) == 1;
+}
+
 static bool take_chain(void *userdata, X509 *certificate)
 {
     struct chain *chain = userdata;
-    SSL_CTX *ssl = chain->context->ssl;
-    bool taken;
-    if (chain->begun) {
-        taken = SSL_CTX_add1_chain_cert(ssl, certificate) == 1;
-    } else {
-        unsigned len = TLS_FINGERPRINT_LEN;
-        taken = SSL_CTX_use_certificate(ssl, certificate) == 1 &&
-                X509_digest(certificate, EVP_sha256(), chain->context->fingerprint, &len) == 1;
-    }
+    bool taken = chain->begun ? SSL_CTX_add1_chain_cert(chain->context->ssl, certificate) == 1
+                              : take_own(chain->context, certificate);
     chain->begun = true;
     X509_free(certificate);
     return taken;

@@ -18,6 +18,11 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+/* What OpenSSL 3.0 was seen to take, in bytes. */
+#define SESSION_MEMORY   15000
+#define HANDSHAKE_MEMORY 30000
+#define RECORD_MEMORY    17000
+
 struct tls_session {
     struct tls_context *context;
     SSL *ssl;
@@ -28,6 +33,8 @@ struct tls_session {
     bool dry;        /* the descriptor has no more bytes for now */
     bool ended;      /* the peer's end of stream came */
     bool distrusted; /* the peer's certificate was refused */
+    bool untold;     /* an end or a failure came after bytes that were returned first */
+    bool writing;    /* a record waits to be written */
     bool named;      /* `host` was said */
     char host[TLS_HOST_MAX];
     char error[160];
@@ -269,7 +276,7 @@ ssize_t tls_session_read(struct tls_session *session, void *data, size_t size)
     size_t total = 0, count;
     if (session->failure < 0)
         return session->failure;
-    session->dry = false;
+    session->dry = session->untold = false;
     ERR_clear_error();
     do {
         count = 0;
@@ -277,6 +284,7 @@ ssize_t tls_session_read(struct tls_session *session, void *data, size_t size)
         total += count;
         if (result != 1) {
             int r = judge(session, result);
+            session->untold = total > 0 && r != -EAGAIN;
             return total > 0 ? (ssize_t)total : r;
         }
     } while (total < size && tls_session_pending(session));
@@ -292,9 +300,11 @@ ssize_t tls_session_write(struct tls_session *session, struct bytes bytes)
         return 0;
     ERR_clear_error();
     int result = SSL_write_ex(session->ssl, bytes.data, bytes.len, &count);
+    session->writing = false;
     if (result == 1)
         return (ssize_t)count;
     int r = judge(session, result);
+    session->writing = r == -EAGAIN;
     return r < 0 ? r : -EPIPE;
 }
 
@@ -322,7 +332,24 @@ uint32_t tls_session_events(const struct tls_session *session)
 
 bool tls_session_pending(const struct tls_session *session)
 {
-    return session->failure == 0 && !session->dry && SSL_has_pending(session->ssl) == 1;
+    return session->untold || (tls_session_begun(session) && !session->dry);
+}
+
+bool tls_session_begun(const struct tls_session *session)
+{
+    return session->failure == 0 && SSL_has_pending(session->ssl) == 1;
+}
+
+size_t tls_session_memory(const struct tls_session *session)
+{
+    size_t size = sizeof *session + SESSION_MEMORY;
+    if (!SSL_is_init_finished(session->ssl))
+        size += HANDSHAKE_MEMORY;
+    if (tls_session_begun(session))
+        size += RECORD_MEMORY;
+    if (session->writing)
+        size += RECORD_MEMORY;
+    return size;
 }
 
 bool tls_session_fingerprint(const struct tls_session *session, uint8_t ret[TLS_FINGERPRINT_LEN])

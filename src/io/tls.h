@@ -106,8 +106,16 @@ MUST_USE int tls_session_shutdown(struct tls_session *session);
  * POLLIN and POLLOUT) after a -EAGAIN. */
 uint32_t tls_session_events(const struct tls_session *session);
 
-/* True if tls_session_read() would return bytes though the descriptor has none. */
+/* True if tls_session_read() would return bytes, or tell of an end, though the descriptor has none.
+ */
 bool tls_session_pending(const struct tls_session *session);
+
+/* True if the session holds bytes that have been received and not been read, be it a part of what
+ * tls_session_read() can only return as a whole. */
+bool tls_session_begun(const struct tls_session *session);
+
+/* Bytes of memory it takes now (an estimate). */
+size_t tls_session_memory(const struct tls_session *session);
 
 /* Of the peer's certificate, once the handshake is done; false if it showed none. */
 bool tls_session_fingerprint(const struct tls_session *session, uint8_t ret[TLS_FINGERPRINT_LEN]);

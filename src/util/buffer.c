@@ -29,6 +29,13 @@ void buffer_deinit(struct buffer *buffer)
     buffer_init(buffer, buffer->limit);
 }
 
+void buffer_set_limit(struct buffer *buffer, size_t limit)
+{
+    size_t held = buffer_len(buffer);
+
+    buffer->limit = limit > held ? limit : held;
+}
+
 struct bytes buffer_peek(const struct buffer *buffer)
 {
     if (!buffer->data)

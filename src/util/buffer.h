@@ -1,6 +1,6 @@
 /* A growable byte queue with a limit: bytes are appended at the end and consumed at the front.
  *
- * The limit is set once and never exceeded, so a peer cannot make it grow past what the
+ * The limit is never exceeded, so a peer cannot make it grow past what the
  * configuration allows. Memory is given back, wiped, when it runs empty.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -22,6 +22,9 @@ void buffer_init(struct buffer *buffer, size_t limit);
 
 /* Frees what it holds; the buffer is empty and usable again. */
 void buffer_deinit(struct buffer *buffer);
+
+/* Another limit, but none below what it holds now. */
+void buffer_set_limit(struct buffer *buffer, size_t limit);
 
 /* What is in it now; valid until the next call that takes a non-const buffer. */
 struct bytes buffer_peek(const struct buffer *buffer);

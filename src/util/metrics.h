@@ -19,6 +19,11 @@
     X(CONNECTIONS, "connections", "TCP connections accepted")                                      \
     X(CONNECTIONS_REFUSED, "connections-refused", "connections closed at once by a limit")         \
     X(CONNECTIONS_TIMED_OUT, "connections-timed-out", "connections closed for being idle")         \
+    X(CONNECTIONS_SLOW, "connections-slow",                                                        \
+      "connections closed because a frame or a handshake took too long")                           \
+    X(TLS_HANDSHAKES, "tls-handshakes", "TLS handshakes that succeeded")                           \
+    X(TLS_RESUMED, "tls-resumed", "those of them that a ticket cut short")                         \
+    X(TLS_FAILED, "tls-failed", "TLS handshakes that failed")                                      \
     X(FRAMES, "frames", "frames received on TCP connections")                                      \
     X(FRAMES_MALFORMED, "frames-malformed", "frames refused because they were malformed")          \
     X(FRAMES_TOO_LONG, "frames-too-long", "frames refused for their length")                       \

@@ -274,8 +274,8 @@ static void test_new_connection_without_memory(void **state)
     int fds[2];
     tcp_pair(&fds[0], &fds[1], &client_addr);
     allocations_left = 0;
-    int error =
-        connection_new(loop, fds[0], &client_addr, &limits, &handler, &metrics, &connection);
+    int error = connection_new(loop, fds[0], &client_addr, CONNECTION_PLAIN, NULL, &limits,
+                               &handler, &metrics, &connection);
     allocations_left = -1;
     assert_int_equal(error, -ENOMEM);
     close(fds[0]); /* still ours */

@@ -20,16 +20,20 @@ unsigned frames;
 char seen[65536]; /* frames, each followed by '|' */
 struct reply *held[FRAMES_MAX];
 unsigned held_count;
-unsigned refusals[2];
+unsigned refusals[3];
+unsigned opened;
+bool secure;
+unsigned drained;
 unsigned closed;
 static char huge[HUGE_LEN];
 
-static void on_frame(void *userdata, const struct addr *from, struct bytes frame,
+static void on_frame(void *userdata, struct connection *which, struct bytes frame,
                      struct reply *reply)
 {
     char answer[FRAME_MAX + 2];
     assert_ptr_equal(userdata, &metrics);
-    assert_true(addr_equal(from, &client_addr));
+    assert_ptr_equal(which, connection);
+    assert_int_equal(opened, 1);
     assert_true(frame.len <= FRAME_MAX);
     assert_true(frames < FRAMES_MAX);
     frames++;
@@ -57,13 +61,33 @@ static void on_frame(void *userdata, const struct addr *from, struct bytes frame
     }
 }
 
-static void on_refuse(void *userdata, const struct addr *from, enum connection_refusal why,
-                      struct reply *reply)
+static void on_opened(void *userdata, struct connection *which, bool is_secure)
 {
     assert_ptr_equal(userdata, &metrics);
-    assert_true(addr_equal(from, &client_addr));
+    assert_ptr_equal(which, connection);
+    assert_true(addr_equal(connection_peer(which), &client_addr));
+    assert_int_equal(frames, 0);
+    secure = is_secure;
+    opened++;
+}
+
+static void on_drained(void *userdata, struct connection *which)
+{
+    assert_ptr_equal(userdata, &metrics);
+    assert_ptr_equal(which, connection);
+    drained++;
+}
+
+static void on_refuse(void *userdata, struct connection *which, enum connection_refusal why,
+                      struct reply *reply)
+{
+    static const char *const words[] = {[CONNECTION_TOO_LONG] = "too long.",
+                                        [CONNECTION_IDLE] = "idle.",
+                                        [CONNECTION_SLOW] = "slow."};
+    assert_ptr_equal(userdata, &metrics);
+    assert_ptr_equal(which, connection);
     refusals[why]++;
-    reply_send(reply, bytes_of(why == CONNECTION_TOO_LONG ? "too long." : "idle."), true);
+    reply_send(reply, bytes_of(words[why]), true);
 }
 
 static void on_closed(void *userdata, struct connection *which, const struct addr *from)
@@ -76,23 +100,36 @@ static void on_closed(void *userdata, struct connection *which, const struct add
     closed++;
 }
 
-const struct connection_handler handler = {
-    .frame = on_frame, .refuse = on_refuse, .closed = on_closed, .userdata = &metrics};
+const struct connection_handler handler = {.opened = on_opened,
+                                           .frame = on_frame,
+                                           .drained = on_drained,
+                                           .refuse = on_refuse,
+                                           .closed = on_closed,
+                                           .userdata = &metrics};
 
-/* A new pair of peer and connection, everything counted from 0. */
-void start(enum manner how, unsigned owed_max, uint64_t idle_us)
+void start_with(enum manner how, enum connection_carrier carrier, struct tls_context *tls,
+                const struct connection_limits *limits)
 {
-    const struct connection_limits limits = {
-        .frame_max = FRAME_MAX, .output_max = OUTPUT_MAX, .owed_max = owed_max, .idle_us = idle_us};
     int server;
     manner = how;
-    frames = held_count = closed = refusals[0] = refusals[1] = 0;
+    frames = held_count = opened = drained = closed = 0;
+    memset(refusals, 0, sizeof refusals);
     seen[0] = '\0';
     metrics = (struct metrics){{0}};
     tcp_pair(&server, &client, &client_addr);
-    assert_int_equal(
-        connection_new(loop, server, &client_addr, &limits, &handler, &metrics, &connection), 0);
+    assert_int_equal(connection_new(loop, server, &client_addr, carrier, tls, limits, &handler,
+                                    &metrics, &connection),
+                     0);
     assert_false(connection_busy(connection));
+}
+
+void start(enum manner how, unsigned owed_max, uint64_t idle_us)
+{
+    start_with(how, CONNECTION_PLAIN, NULL,
+               &(struct connection_limits){.frame_max = FRAME_MAX,
+                                           .output_max = OUTPUT_MAX,
+                                           .owed_max = owed_max,
+                                           .idle_us = idle_us});
 }
 
 void stop(void)

@@ -34,12 +34,18 @@ extern unsigned frames;
 extern char seen[65536]; /* frames, each followed by '|' */
 extern struct reply *held[FRAMES_MAX];
 extern unsigned held_count;
-extern unsigned refusals[2];
+extern unsigned refusals[3];
+extern unsigned opened;
+extern bool secure; /* said with `opened` */
+extern unsigned drained;
 extern unsigned closed;
 
 extern const struct connection_handler handler;
 
 /* A new pair of peer and connection, everything counted from 0. */
+void start_with(enum manner how, enum connection_carrier carrier, struct tls_context *tls,
+                const struct connection_limits *limits);
+/* The same in plain. */
 void start(enum manner how, unsigned owed_max, uint64_t idle_us);
 void stop(void);
 

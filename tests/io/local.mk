@@ -7,6 +7,7 @@ io_tests = \
 	tests/io/channel-test \
 	tests/io/connection-test \
 	tests/io/connection-end-test \
+	tests/io/connection-tls-test \
 	tests/io/suspend-test \
 	tests/io/pusher-test \
 	tests/io/tls-test \
@@ -48,10 +49,6 @@ tests_io_connection_end_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 tests_io_connection_end_test_LDADD = $(IO_TEST_LIBS)
 
-tests_io_suspend_test_SOURCES = tests/io/suspend-test.c $(IO_TEST_SUPPORT)
-tests_io_suspend_test_CFLAGS = $(UNIT_CFLAGS)
-tests_io_suspend_test_LDADD = $(IO_TEST_LIBS)
-
 # Sockets, connecting, sending and the allocator fail when a test says so.
 tests_io_pusher_test_SOURCES = tests/io/pusher-test.c $(IO_TEST_SUPPORT)
 tests_io_pusher_test_CFLAGS = $(UNIT_CFLAGS)
@@ -63,6 +60,15 @@ tests_io_pusher_test_LDADD = $(IO_TEST_LIBS)
 TLS_TEST_SUPPORT = tests/io/tls-fixture.c tests/io/tls-fixture.h tests/io/pki.c tests/io/pki.h \
 	$(IO_TEST_SUPPORT)
 TLS_TEST_CFLAGS = $(UNIT_CFLAGS) $(OPENSSL_CFLAGS)
+tests_io_suspend_test_SOURCES = tests/io/suspend-test.c $(TLS_TEST_SUPPORT)
+tests_io_suspend_test_CFLAGS = $(TLS_TEST_CFLAGS)
+tests_io_suspend_test_LDADD = $(IO_TEST_LIBS)
+
+tests_io_connection_tls_test_SOURCES = tests/io/connection-tls-test.c \
+	tests/io/connection-fixture.c tests/io/connection-fixture.h $(TLS_TEST_SUPPORT)
+tests_io_connection_tls_test_CFLAGS = $(TLS_TEST_CFLAGS)
+tests_io_connection_tls_test_LDADD = $(IO_TEST_LIBS)
+
 tests_io_tls_test_SOURCES = tests/io/tls-test.c $(TLS_TEST_SUPPORT)
 tests_io_tls_test_CFLAGS = $(TLS_TEST_CFLAGS)
 tests_io_tls_test_LDADD = $(IO_TEST_LIBS)

@@ -2,7 +2,7 @@
  * no answer is, and what is ending anyway ends.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "support.h"
+#include "tls-fixture.h"
 
 #include "io/connection.h"
 
@@ -12,6 +12,7 @@
 #define FRAME_MAX 100
 
 static struct loop *loop;
+static struct tls_context *tls;
 static struct metrics metrics;
 static struct connection *connection;
 static struct reply *held; /* of the last frame */
@@ -21,7 +22,7 @@ static int suspended_fd;
 static int client;
 static struct addr client_addr;
 
-static void on_frame(void *userdata, const struct addr *from, struct bytes bytes,
+static void on_frame(void *userdata, struct connection *which, struct bytes bytes,
                      struct reply *reply)
 {
     memcpy(frame, bytes.data, bytes.len);
@@ -29,7 +30,7 @@ static void on_frame(void *userdata, const struct addr *from, struct bytes bytes
     held = reply;
 }
 
-static void on_refuse(void *userdata, const struct addr *from, enum connection_refusal why,
+static void on_refuse(void *userdata, struct connection *which, enum connection_refusal why,
                       struct reply *reply)
 {
     reply_drop(reply, true);
@@ -56,8 +57,9 @@ static void take_up(int fd)
     const struct connection_handler handler = {
         .frame = on_frame, .refuse = on_refuse, .suspended = on_suspended, .closed = on_closed};
 
-    assert_int_equal(
-        connection_new(loop, fd, &client_addr, &limits, &handler, &metrics, &connection), 0);
+    assert_int_equal(connection_new(loop, fd, &client_addr, CONNECTION_DETECT, tls, &limits,
+                                    &handler, &metrics, &connection),
+                     0);
 }
 
 static int setup(void **state)
@@ -116,6 +118,31 @@ static void whole_frames_that_came_along_need_no_more_bytes(void **state)
     assert_int_equal(connection_resume(connection, bytes_of(input)), 0);
     TURN_UNTIL(loop, held != NULL);
     assert_string_equal(frame, "two");
+    reply_drop(held, false);
+}
+
+static void before_the_first_byte_too(void **state)
+{
+    peer_send(loop, client, bytes_of("x\003"));
+    connection_suspend(connection);
+    TURN_UNTIL(loop, connection == NULL);
+    assert_string_equal(input, "");
+    take_up(suspended_fd);
+    TURN_UNTIL(loop, held != NULL);
+    assert_string_equal(frame, "x");
+    reply_drop(held, false);
+}
+
+/* What was read before cannot be the beginning of TLS. */
+static void what_goes_on_is_plain(void **state)
+{
+    connection_suspend(connection);
+    TURN_UNTIL(loop, connection == NULL);
+    peer_send(loop, client, bytes_of("\x16\003"));
+    take_up(suspended_fd);
+    assert_int_equal(connection_resume(connection, bytes_of("a")), 0);
+    TURN_UNTIL(loop, held != NULL);
+    assert_string_equal(frame, "a\x16");
     reply_drop(held, false);
 }
 
@@ -201,6 +228,19 @@ static void more_than_a_frame_is_not_taken(void **state)
     assert_int_equal(connection_resume(connection, bytes_of(text)), -ENOBUFS);
 }
 
+static int group_setup(void **state)
+{
+    tls_setup(state);
+    tls = plain_server();
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    tls_context_unref(tls);
+    return tls_teardown(state);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -208,6 +248,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(half_a_frame_is_finished_by_the_successor),
         CASE(whole_frames_that_came_along_need_no_more_bytes),
+        CASE(before_the_first_byte_too),
+        CASE(what_goes_on_is_plain),
         CASE(with_nothing_read_there_is_nothing_to_hand_over),
         CASE(a_connection_that_is_to_be_closed_is_closed),
         CASE(a_peer_that_has_gone_is_not_handed_over),
@@ -216,5 +258,5 @@ int main(void)
         CASE(more_than_a_frame_is_not_taken),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

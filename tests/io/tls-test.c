@@ -343,6 +343,24 @@ static void test_many_records_are_read_at_once(void **state)
     talk_end(&talk);
 }
 
+/* The end comes with the last bytes, and no event would tell of it. */
+static void test_end_behind_bytes_is_pending(void **state)
+{
+    (void)state;
+    struct talk talk;
+    char data[100];
+    talk_begin(&talk, plain_server(), trusting_client(), NULL);
+    talk_shake(&talk);
+    assert_int_equal(tls_session_write(talk.client, bytes_of("last")), 4);
+    assert_int_equal(tls_session_write(talk.client, bytes_of("words")), 5);
+    assert_int_equal(tls_session_shutdown(talk.client), 0);
+    assert_int_equal(tls_session_read(talk.server, data, sizeof data), 9);
+    assert_true(tls_session_pending(talk.server));
+    assert_int_equal(tls_session_read(talk.server, data, sizeof data), 0);
+    assert_false(tls_session_pending(talk.server));
+    talk_end(&talk);
+}
+
 /* A peer that does not read: writing stops, and goes on from a buffer that has moved and grown. */
 static void test_writing_goes_on_where_it_stopped(void **state)
 {
@@ -625,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_handshake_byte_by_byte),
         cmocka_unit_test(test_waiting_is_said),
         cmocka_unit_test(test_many_records_are_read_at_once),
+        cmocka_unit_test(test_end_behind_bytes_is_pending),
         cmocka_unit_test(test_writing_goes_on_where_it_stopped),
         cmocka_unit_test(test_end_in_order),
         cmocka_unit_test(test_end_without_a_word_is_a_reset),

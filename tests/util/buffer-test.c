@@ -101,6 +101,25 @@ static void reserves_at_most_what_is_left(void **state)
     buffer_deinit(&buffer);
 }
 
+static void another_limit_holds_from_then_on(void **state)
+{
+    struct buffer buffer;
+
+    buffer_init(&buffer, 4);
+    assert_int_equal(buffer_append(&buffer, bytes_of("abcd")), 0);
+    buffer_set_limit(&buffer, 6);
+    assert_int_equal(buffer_append(&buffer, bytes_of("efg")), -ENOBUFS);
+    assert_int_equal(buffer_append(&buffer, bytes_of("ef")), 0);
+    buffer_set_limit(&buffer, 2); /* what is there stays */
+    assert_int_equal(buffer_append(&buffer, bytes_of("g")), -ENOBUFS);
+    assert_true(bytes_is(buffer_peek(&buffer), "abcdef"));
+    buffer_consume(&buffer, 6);
+    buffer_set_limit(&buffer, 2);
+    assert_int_equal(buffer_append(&buffer, bytes_of("abc")), -ENOBUFS);
+    assert_int_equal(buffer_append(&buffer, bytes_of("ab")), 0);
+    buffer_deinit(&buffer);
+}
+
 static void holds_no_memory_when_empty(void **state)
 {
     struct buffer buffer;
@@ -209,6 +228,7 @@ int main(void)
         cmocka_unit_test(limit_is_exact),
         cmocka_unit_test(refuses_lengths_that_would_wrap),
         cmocka_unit_test(reserves_at_most_what_is_left),
+        cmocka_unit_test(another_limit_holds_from_then_on),
         cmocka_unit_test(holds_no_memory_when_empty),
         cmocka_unit_test(behaves_as_a_queue),
         cmocka_unit_test(survives_without_memory),
