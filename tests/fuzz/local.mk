@@ -1,6 +1,7 @@
 # tests/fuzz: fuzz targets, one program each. Built as usual they replay what is kept in corpus/;
 # built with --enable-fuzzing (clang) they are linked with libFuzzer: ./quickstart fuzz.
 fuzz_programs = \
+	tests/fuzz/admin-fuzz \
 	tests/fuzz/config-fuzz \
 	tests/fuzz/frame-fuzz \
 	tests/fuzz/v1-fuzz \
@@ -20,6 +21,12 @@ endif
 .PHONY: fuzz-programs
 fuzz-programs: $(fuzz_programs)
 
+memory_store = tests/fuzz/memory-store.c tests/fuzz/memory-store.h \
+	tests/fuzz/memory-tables.c tests/fuzz/memory-tables.h
+
+tests_fuzz_admin_fuzz_SOURCES = tests/fuzz/admin-fuzz.c $(memory_store) $(fuzz_main)
+tests_fuzz_admin_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_admin_fuzz_LDADD = src/admin/libadmin.a $(MODEL_LIBS) $(AUTH_LIBS) $(JANSSON_LIBS)
 tests_fuzz_config_fuzz_SOURCES = tests/fuzz/config-fuzz.c $(fuzz_main)
 tests_fuzz_config_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_config_fuzz_LDADD = $(CLIENT_LIBS)
