@@ -259,7 +259,8 @@ enum dal_outcome tables_add_device(uint64_t user, const char *name, uint64_t *re
         struct device_row *row = &devices[i];
         if (row->record.id != 0)
             continue;
-        *row = (struct device_row){.record = {.id = ++last_id, .seen_ms = last_id}, .user = user};
+        *row = (struct device_row){.record = {.id = ++last_id}, .user = user};
+        row->record.seen_ms = row->record.id;
         (void)snprintf(row->record.name, sizeof(row->record.name), "%s", name);
         *ret = row->record.id;
         return DAL_OK;
