@@ -416,6 +416,12 @@ const char *send_text(struct fixture *fixture, const char *userid, const char *t
     return answer.text;
 }
 
+void assert_begins(const char *text, const char *with)
+{
+    if (strncmp(text, with, strlen(with)) != 0)
+        fail_msg("\"%s\" does not begin with \"%s\"", text, with);
+}
+
 /* -- connections ------------------------------------------------------------------------------ */
 
 static struct line *line_new(struct fixture *fixture, const struct addr *from, bool secure)

@@ -93,6 +93,8 @@ void frame_from(struct fixture *fixture, const char *from, const char *frame,
 const char *send_text(struct fixture *fixture, const char *userid, const char *to,
                       const char *text);
 
+void assert_begins(const char *text, const char *with);
+
 /* The tests' connections. */
 struct line *line_open(struct fixture *fixture, const char *from, bool secure);
 void line_close(struct line *line); /* takes NULL */

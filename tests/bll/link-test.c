@@ -17,12 +17,6 @@
 #define FAR_ADDRESS                                                                                \
     "198.51.100.1:50000" /* neither version 1 nor plain version 2 are served to it */
 
-static void assert_begins(const char *text, const char *with)
-{
-    if (strncmp(text, with, strlen(with)) != 0)
-        fail_msg("\"%s\" does not begin with \"%s\"", text, with);
-}
-
 static void strangers_may_do_little(void **state)
 {
     struct line *line = line_open(*state, PLAIN_ADDRESS, false);

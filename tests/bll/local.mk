@@ -5,7 +5,10 @@ bll_tests = \
 	tests/bll/backlog-test \
 	tests/bll/delivery-test \
 	tests/bll/device-test \
+	tests/bll/hello-test \
 	tests/bll/link-test \
+	tests/bll/passwd-test \
+	tests/bll/send-test \
 	tests/bll/session-test \
 	tests/bll/signon-test \
 	tests/bll/window-test
@@ -22,9 +25,18 @@ tests_bll_delivery_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_device_test_SOURCES = tests/bll/device-test.c $(bll_fixture)
 tests_bll_device_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_device_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_hello_test_SOURCES = tests/bll/hello-test.c $(bll_fixture)
+tests_bll_hello_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_hello_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_link_test_SOURCES = tests/bll/link-test.c $(bll_fixture)
 tests_bll_link_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_link_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_passwd_test_SOURCES = tests/bll/passwd-test.c $(bll_fixture)
+tests_bll_passwd_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_passwd_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_send_test_SOURCES = tests/bll/send-test.c $(bll_fixture)
+tests_bll_send_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_send_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_session_test_SOURCES = tests/bll/session-test.c
 tests_bll_session_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_session_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
