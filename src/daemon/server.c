@@ -206,9 +206,10 @@ static int start_logic(struct server *server)
     return r;
 }
 
-static void datagram(void *userdata, const struct addr *from, struct bytes datagram)
+static size_t datagram(void *userdata, const struct addr *from, struct bytes datagram, char *answer,
+                       size_t size)
 {
-    (void)bll_datagram(userdata, from, datagram, NULL, 0);
+    return bll_datagram(userdata, from, datagram, answer, size);
 }
 
 static int open_ports(struct server *server)

@@ -1,8 +1,8 @@
 # io: the I/O unit: loop, ports, connections, pushes, TLS. May use util and proto.
 noinst_LIBRARIES += src/io/libio.a
 src_io_libio_a_SOURCES = \
-	src/io/channel.c src/io/channel.h \
 	src/io/carrier.c src/io/carrier.h \
+	src/io/channel.c src/io/channel.h \
 	src/io/connection.c src/io/connection.h \
 	src/io/connection-private.h \
 	src/io/listener.c src/io/listener.h \

@@ -16,6 +16,7 @@
       "polls of an unknown or disabled user or with a wrong password")                             \
     X(POLLS_DROPPED, "polls-dropped", "polls dropped because a limit was reached")                 \
     X(POLLS_TRUNCATED, "polls-truncated", "datagrams longer than any poll, dropped")               \
+    X(POLLS_UNANSWERED, "polls-unanswered", "answers to polls that could not be sent")             \
     X(CONNECTIONS, "connections", "TCP connections accepted")                                      \
     X(CONNECTIONS_REFUSED, "connections-refused", "connections closed at once by a limit")         \
     X(CONNECTIONS_TIMED_OUT, "connections-timed-out", "connections closed for being idle")         \

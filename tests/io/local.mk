@@ -22,10 +22,10 @@ tests_io_loop_test_SOURCES = tests/io/loop-test.c $(IO_TEST_SUPPORT)
 tests_io_loop_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_loop_test_LDADD = $(IO_TEST_LIBS)
 
-# A system without IPv6 is played by a socket() of the test's own.
+# A system without IPv6, and answers that cannot be sent, are played by the test's own calls.
 tests_io_udp_port_test_SOURCES = tests/io/udp-port-test.c $(IO_TEST_SUPPORT)
 tests_io_udp_port_test_CFLAGS = $(UNIT_CFLAGS)
-tests_io_udp_port_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket
+tests_io_udp_port_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket -Wl,--wrap=sendmmsg
 tests_io_udp_port_test_LDADD = $(IO_TEST_LIBS)
 
 tests_io_listener_test_SOURCES = tests/io/listener-test.c $(IO_TEST_SUPPORT)

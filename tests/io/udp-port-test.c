@@ -1,4 +1,4 @@
-/* The UDP port: batches, truncation, floods, binding.
+/* The UDP port: batches, truncation, floods, answers, binding.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
@@ -19,6 +19,7 @@ static struct udp_port *port;
 static struct addr port_addr;
 static int sender;
 static bool free_in_callback;
+static size_t answer_len;
 static unsigned received;
 static size_t last_len;
 static char last[DATAGRAM_MAX];
@@ -37,7 +38,31 @@ int __wrap_socket(int domain, int type, int protocol)
     return __real_socket(domain, type, protocol);
 }
 
-static void on_datagram(void *userdata, const struct addr *from, struct bytes datagram)
+/* Stands before sendmmsg(2): some answers cannot be sent. */
+static int sending_error;         /* errno, or 0 */
+static unsigned sending_fails_at; /* of the answers that are left */
+static unsigned sendings;
+int __real_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
+int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
+int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    sendings++;
+    assert_true(flags & MSG_DONTWAIT);
+    if (sending_error == 0 || sending_fails_at >= count)
+        return __real_sendmmsg(fd, messages, count, flags);
+    if (sending_fails_at > 0) {
+        count = sending_fails_at;
+        sending_fails_at = 0;
+        return __real_sendmmsg(fd, messages, count, flags);
+    }
+    errno = sending_error;
+    if (sending_error != EAGAIN)
+        sending_error = 0;
+    return -1;
+}
+
+static size_t on_datagram(void *userdata, const struct addr *from, struct bytes datagram,
+                          char *answer, size_t size)
 {
     assert_ptr_equal(userdata, &metrics);
     assert_true(datagram.len <= DATAGRAM_MAX);
@@ -45,8 +70,13 @@ static void on_datagram(void *userdata, const struct addr *from, struct bytes da
     last_len = datagram.len;
     memcpy(last, datagram.data, datagram.len);
     last_from = *from;
+    assert_true(size <= datagram.len);
     if (free_in_callback)
         udp_port_free(port);
+    if (answer_len > size)
+        return 0;
+    memset(answer, 'a' + (int)(received % 26), answer_len);
+    return answer_len;
 }
 
 static int setup(void **state)
@@ -56,6 +86,9 @@ static int setup(void **state)
     received = 0;
     last_len = SIZE_MAX;
     free_in_callback = without_ipv6 = false;
+    answer_len = 0;
+    sending_error = 0;
+    sending_fails_at = sendings = 0;
     metrics = (struct metrics){{0}};
     assert_int_equal(loop_new(&loop), 0);
     int fd = udp_port_bind(&addr);
@@ -85,6 +118,15 @@ static void send_to(const struct addr *to, int fd, size_t len)
     struct sockaddr_storage sa;
     socklen_t sa_len = addr_to_sockaddr(to, &sa);
     assert_int_equal(sendto(fd, data, len, 0, (struct sockaddr *)&sa, sa_len), len);
+}
+
+/* One more socket of a client. */
+static int another_sender(void)
+{
+    struct addr addr = loopback();
+    int fd = udp_port_bind(&addr);
+    assert_true(fd >= 0);
+    return fd;
 }
 
 static void test_datagram_is_handed_on_with_its_sender(void **state)
@@ -118,6 +160,167 @@ static void test_an_empty_datagram_is_one(void **state)
     TURN_UNTIL(loop, received == 1);
     assert_int_equal(last_len, 0);
 }
+
+/* -- answers */
+
+/* What comes to `fd`, from exactly `from`. */
+static void expect_answer(int fd, const struct addr *from, const char *text)
+{
+    char data[DATAGRAM_MAX];
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    struct addr source;
+    ssize_t count = -1;
+    TURN_UNTIL(loop, (count = recvfrom(fd, data, sizeof data, MSG_DONTWAIT, (struct sockaddr *)&sa,
+                                       &len)) >= 0);
+    assert_int_equal(count, strlen(text));
+    assert_memory_equal(data, text, strlen(text));
+    assert_int_equal(addr_from_sockaddr((struct sockaddr *)&sa, len, &source), 0);
+    if (!addr_equal(&source, from)) {
+        char expected[ADDR_TEXT_MAX], got[ADDR_TEXT_MAX];
+        fail_msg("from %s, not %s", addr_format(&source, got), addr_format(from, expected));
+    }
+}
+
+static void expect_nothing(int fd)
+{
+    char data[1];
+    turn_some(loop);
+    assert_int_equal(recv(fd, data, sizeof data, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void test_datagram_is_answered(void **state)
+{
+    (void)state;
+    answer_len = 3;
+    send_to(&port_addr, sender, 10);
+    expect_answer(sender, &port_addr, "bbb");
+    send_to(&port_addr, sender, 3);
+    expect_answer(sender, &port_addr, "ccc");
+    send_to(&port_addr, sender, 2); /* too short for it */
+    TURN_UNTIL(loop, received == 3);
+    expect_nothing(sender);
+    assert_int_equal(metrics.value[METRIC_POLLS_UNANSWERED], 0);
+}
+
+static void test_answers_of_a_batch_leave_together(void **state)
+{
+    (void)state;
+    int other = another_sender();
+    answer_len = 2;
+    for (int i = 0; i < 5; i++)
+        send_to(&port_addr, i % 2 == 0 ? sender : other, 10);
+    assert_int_equal(loop_turn(loop, PATIENCE_US), 0);
+    expect_answer(sender, &port_addr, "bb");
+    expect_answer(other, &port_addr, "cc");
+    expect_answer(sender, &port_addr, "dd");
+    expect_answer(other, &port_addr, "ee");
+    expect_answer(sender, &port_addr, "ff");
+    assert_int_equal(sendings, 1);
+    send_to(&port_addr, sender, 1); /* without an answer nothing is sent */
+    TURN_UNTIL(loop, received == 6);
+    assert_int_equal(sendings, 1);
+    close(other);
+}
+
+/* A host with several addresses, here loopback's: the answer comes from the one that was asked. */
+static void test_answer_leaves_from_the_address_that_was_asked(void **state)
+{
+    (void)state;
+    static const char *const any[] = {"*:0", "0.0.0.0:0"};
+    static const char *const asked[] = {"127.0.0.1:0", "127.0.0.2:0", "127.5.6.7:0"};
+    for (size_t k = 0; k < ARRAY_SIZE(any); k++) {
+        struct addr addr;
+        udp_port_free(port);
+        assert_int_equal(addr_parse(any[k], &addr), 0);
+        int fd = udp_port_bind(&addr);
+        uint16_t number = local_addr(fd).port;
+        assert_int_equal(
+            udp_port_new(loop, fd, DATAGRAM_MAX, &metrics, on_datagram, &metrics, &port), 0);
+        answer_len = 1;
+        received = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+            assert_int_equal(addr_parse(asked[i], &addr), 0);
+            addr.port = number;
+            send_to(&addr, sender, 4);
+            expect_answer(sender, &addr, (const char *[]){"b", "c", "d"}[i]);
+        }
+    }
+}
+
+static void test_answer_over_ipv6(void **state)
+{
+    (void)state;
+    struct addr addr;
+    udp_port_free(port);
+    assert_int_equal(addr_parse("*:0", &addr), 0);
+    int fd = udp_port_bind(&addr);
+    uint16_t number = local_addr(fd).port;
+    assert_int_equal(udp_port_new(loop, fd, DATAGRAM_MAX, &metrics, on_datagram, &metrics, &port),
+                     0);
+    assert_int_equal(addr_parse("[::1]:0", &addr), 0);
+    int sender6 = udp_port_bind(&addr);
+    assert_true(sender6 >= 0);
+    addr.port = number;
+    answer_len = 1;
+    send_to(&addr, sender6, 4);
+    expect_answer(sender6, &addr, "b");
+    close(sender6);
+}
+
+/* A socket unit may have switched on what comes along with each datagram. */
+static void test_other_words_of_the_kernel_are_not_sent_back(void **state)
+{
+    (void)state;
+    const int on = 1;
+    struct addr addr = loopback();
+    udp_port_free(port);
+    int fd = udp_port_bind(&addr);
+    port_addr = local_addr(fd);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), 0);
+    assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &on, sizeof on), 0);
+    assert_int_equal(udp_port_new(loop, fd, DATAGRAM_MAX, &metrics, on_datagram, &metrics, &port),
+                     0);
+    answer_len = 1;
+    send_to(&port_addr, sender, 4);
+    expect_answer(sender, &port_addr, "b");
+}
+
+static void test_answers_the_kernel_does_not_take_are_dropped(void **state)
+{
+    (void)state;
+    answer_len = 1;
+    sending_error = EAGAIN;
+    sending_fails_at = 2;
+    for (int i = 0; i < 5; i++)
+        send_to(&port_addr, sender, 4);
+    assert_int_equal(loop_turn(loop, PATIENCE_US), 0);
+    expect_answer(sender, &port_addr, "b");
+    expect_answer(sender, &port_addr, "c");
+    expect_nothing(sender);
+    assert_int_equal(metrics.value[METRIC_POLLS_UNANSWERED], 3);
+    sending_error = 0;
+    send_to(&port_addr, sender, 4);
+    expect_answer(sender, &port_addr, "g");
+}
+
+static void test_one_answer_that_fails_does_not_hold_up_the_others(void **state)
+{
+    (void)state;
+    answer_len = 1;
+    sending_error = EPERM; /* a firewall's */
+    sending_fails_at = 1;
+    for (int i = 0; i < 3; i++)
+        send_to(&port_addr, sender, 4);
+    assert_int_equal(loop_turn(loop, PATIENCE_US), 0);
+    expect_answer(sender, &port_addr, "b");
+    expect_answer(sender, &port_addr, "d");
+    expect_nothing(sender);
+    assert_int_equal(metrics.value[METRIC_POLLS_UNANSWERED], 1);
+}
+
+/* -- floods, binding */
 
 static unsigned others;
 
@@ -230,6 +433,13 @@ int main(void)
         TEST(test_datagram_is_handed_on_with_its_sender),
         TEST(test_truncated_datagrams_are_counted_and_dropped),
         TEST(test_an_empty_datagram_is_one),
+        TEST(test_datagram_is_answered),
+        TEST(test_answers_of_a_batch_leave_together),
+        TEST(test_answer_leaves_from_the_address_that_was_asked),
+        TEST(test_answer_over_ipv6),
+        TEST(test_other_words_of_the_kernel_are_not_sent_back),
+        TEST(test_answers_the_kernel_does_not_take_are_dropped),
+        TEST(test_one_answer_that_fails_does_not_hold_up_the_others),
         TEST(test_flood_leaves_room_for_other_sources),
         TEST(test_port_may_be_freed_by_its_callback),
         TEST(test_bind_makes_a_well_kept_socket),
