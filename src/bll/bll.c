@@ -43,8 +43,8 @@ const char *bll_limited_reason(uint64_t wait_us, char reason[LIMITED_REASON_MAX]
 {
     uint64_t ms = wait_us / USEC_PER_MSEC + (wait_us % USEC_PER_MSEC != 0);
 
-    (void)snprintf(reason, LIMITED_REASON_MAX, "%llu ms until the next one; %s",
-                   (unsigned long long)ms, proto_error_help(PROTO_ERROR_LIMITED));
+    (void)snprintf(reason, LIMITED_REASON_MAX, "%llu ms to wait: %s", (unsigned long long)ms,
+                   proto_error_help(PROTO_ERROR_LIMITED));
     return reason;
 }
 
@@ -141,6 +141,7 @@ int bll_reconfigure(struct bll *bll, const struct bll_config *config)
 static void init_lists(struct bll *bll)
 {
     list_init(&bll->by_use);
+    list_init(&bll->awake);
     list_init(&bll->stale);
     list_init(&bll->sought_in_vain);
     list_init(&bll->present);
@@ -198,6 +199,7 @@ void bll_free(struct bll *bll)
 
 void bll_turn_end(struct bll *bll)
 {
+    links_go_on(bll);
     delivery_run(bll);
     dal_flush();
 }

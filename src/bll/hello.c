@@ -53,7 +53,7 @@ void signon_refuse(struct bll *bll, const struct request *request, enum proto_er
 
     count_refusal(bll, error);
     if (request->kind != REQUEST_PASSWD)
-        request->link->signing = false;
+        link_decided(request->link);
     if (error == PROTO_ERROR_LIMITED) {
         const struct rate *rate = &bll->config.rates.failures_per_address;
         uint64_t wait = rate_table_wait(bll->failure_rates, rate, &request->from, bll_now(bll));
@@ -93,10 +93,10 @@ void link_welcome(struct bll_link *link, void *reply)
 static void sign_on(struct bll_link *link, void *reply, struct account *account,
                     struct device *device, const struct session *session)
 {
-    link->signing = false;
     link_join(link, account, device, session);
     metrics_add(link->bll->metrics, METRIC_SIGNONS, 1);
     link_welcome(link, reply);
+    link_decided(link);
 }
 
 /* -- hello ------------------------------------------------------------------------------------ */
@@ -248,8 +248,8 @@ static bool in_time(struct bll_link *link, const struct v2_frame *frame, void *r
 
     if (off <= V2_TIME_SLACK_MS)
         return true;
-    (void)snprintf(reason, sizeof(reason), "%llu ms is the server's time; %s",
-                   (unsigned long long)now_ms, proto_error_help(PROTO_ERROR_TIME));
+    (void)snprintf(reason, sizeof(reason), "%llu is the server's time in milliseconds",
+                   (unsigned long long)now_ms);
     link_refuse(link, reply, PROTO_ERROR_TIME, bytes_of(v2_verb_name(frame->verb)), reason);
     return false;
 }

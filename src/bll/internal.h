@@ -194,7 +194,11 @@ struct bll_link {
     struct stream *stream;   /* if messages flow over it, or it has to be proven first */
     struct session session;  /* once signed on */
     unsigned owed;           /* what may still come back to it */
-    bool signing;            /* a hello or a resume is under way */
+    struct list waiting;     /* frames that came since, struct waiting_frame */
+    struct list by_wakening; /* on bll.awake once they may go on */
+    unsigned waiting_count;
+    size_t waiting_bytes;
+    bool signing; /* a hello or a resume is under way */
     bool secure;
     bool closed; /* freed once nothing is owed */
 };
@@ -240,6 +244,7 @@ struct bll {
     uint64_t changes;           /* that storage was told of, of all accounts together */
     struct conversation *conversations;
     struct list by_use;            /* accounts, longest unused first */
+    struct list awake;             /* links whose frames may go on */
     struct list stale;             /* accounts that could not be loaded anew yet */
     struct list present;           /* devices, longest since their poll first */
     struct list ready;             /* devices */
@@ -488,6 +493,10 @@ void write_resumed(struct bll *bll, struct account *sender, enum dal_outcome out
 /* While it is held the link is not freed, though it may close. */
 void link_hold(struct bll_link *link);
 void link_release(struct bll_link *link);
+/* The hello or resume that was under way has been answered: what waited behind it may go on. */
+void link_decided(struct bll_link *link);
+/* Carries out what waited so. */
+void links_go_on(struct bll *bll);
 /* True if its frames that are of no version are refused as version 2 does. */
 bool link_speaks_v2(const struct bll_link *link);
 /* Answers a version 2 frame. */

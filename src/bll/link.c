@@ -5,11 +5,16 @@
  * called: who may say it, and out of which bucket it is paid. Frames of version 1 come on the same
  * connections, are told apart by their verb, and keep their own rules and their own answers.
  *
+ * Frames are carried out in their order. Those that come while a sign-on is under way wait for it,
+ * within limits, and go on at the end of a turn.
+ *
  * A link that is closed lives on while something may still come back to it (link_hold()).
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/internal.h"
+#include "proto/field.h"
 #include "proto/v1.h"
+#include "util/cursor.h"
 #include "util/log.h"
 
 #include <assert.h>
@@ -33,6 +38,8 @@ int bll_link_new(struct bll *bll, const struct addr *from, bool secure, void *co
     link->secure = secure;
     link->connection = connection;
     list_init(&link->by_account);
+    list_init(&link->by_wakening);
+    list_init(&link->waiting);
     *ret = link;
     return 0;
 }
@@ -62,12 +69,42 @@ static void link_leave(struct bll_link *link)
         account_unpin(link->bll, account);
 }
 
+/* A frame that waits for the sign-on before it. */
+struct waiting_frame {
+    struct list by_link;
+    void *reply;
+    size_t len;
+    char data[];
+};
+
+static void waiting_frame_free(struct bll_link *link, struct waiting_frame *frame)
+{
+    list_remove(&frame->by_link);
+    link->waiting_count--;
+    link->waiting_bytes -= frame->len;
+    sodium_memzero(frame->data, frame->len); /* it may hold a password */
+    free(frame);
+}
+
+static void drop_waiting(struct bll_link *link)
+{
+    const struct bll_outlet *outlet = &link->bll->outlet;
+
+    list_remove(&link->by_wakening);
+    while (!list_empty(&link->waiting)) {
+        struct waiting_frame *frame = LIST_FIRST(&link->waiting, struct waiting_frame, by_link);
+        outlet->reply(outlet->userdata, frame->reply, (struct bytes){0}, false);
+        waiting_frame_free(link, frame);
+    }
+}
+
 void bll_link_closed(struct bll_link *link)
 {
     if (!link)
         return;
     link_hold(link);
     link->closed = true;
+    drop_waiting(link);
     link_leave(link);
     link_release(link);
 }
@@ -230,7 +267,7 @@ static void handle_goodbye(struct bll_link *link, const struct v2_frame *frame, 
 /* Who may say it. */
 enum speaker {
     SPEAKER_ANYBODY,
-    SPEAKER_STRANGER,  /* who has not signed on, and is not about to */
+    SPEAKER_STRANGER,  /* who has not signed on */
     SPEAKER_SIGNED_ON, /* who has */
     SPEAKER_DEVICE,    /* who has, with a device */
 };
@@ -270,8 +307,7 @@ static const char *speaker_refusal(const struct bll_link *link, enum speaker spe
     case SPEAKER_STRANGER:
         if (link->stream && !link->account)
             return "this connection is for proving who listens there";
-        return link->account || link->signing ? "this connection has been signed on over already"
-                                              : NULL;
+        return link->account ? "this connection has been signed on over already" : NULL;
     case SPEAKER_SIGNED_ON:
     case SPEAKER_DEVICE:
         break;
@@ -307,10 +343,18 @@ static uint64_t pay(struct bll_link *link, enum cost cost)
     return wait;
 }
 
-/* What a refusal of the frame is about: the key of a message, else the verb. */
-static struct bytes about(const struct v2_frame *frame)
+/* What a refusal of the frame is about: the key of a message, if it can be read, else the verb. */
+static struct bytes about(enum v2_verb verb, struct bytes bytes)
 {
-    return frame->verb == V2_VERB_SEND ? frame->key : bytes_of(v2_verb_name(frame->verb));
+    struct reader reader;
+    struct bytes key;
+
+    reader_init(&reader, bytes);
+    (void)reader_field(&reader, ':');
+    key = reader_field(&reader, ':');
+    if (verb == V2_VERB_SEND && field_check(FIELD_KEY, key, NULL) == 0)
+        return key;
+    return bytes_of(v2_verb_name(verb));
 }
 
 static void refuse_malformed(struct bll_link *link, void *reply, enum proto_error error,
@@ -335,7 +379,6 @@ static enum proto_error parse_error(int r)
 static void handle(struct bll_link *link, enum v2_verb verb, struct bytes bytes, void *reply)
 {
     const struct rule *rule = &rules[verb];
-    struct bytes name = bytes_of(v2_verb_name(verb));
     struct v2_frame frame;
     enum proto_error error;
     const char *reason;
@@ -343,24 +386,94 @@ static void handle(struct bll_link *link, enum v2_verb verb, struct bytes bytes,
     int r;
 
     if (!rule->handle) {
-        refuse_malformed(link, reply, PROTO_ERROR_MALFORMED, name, "this is the server's to say");
+        refuse_malformed(link, reply, PROTO_ERROR_MALFORMED, about(verb, bytes),
+                         "this is the server's to say");
         return;
     }
     reason = speaker_refusal(link, rule->speaker, &error);
     if (reason) {
-        link_refuse(link, reply, error, name, reason);
+        link_refuse(link, reply, error, about(verb, bytes), reason);
         return;
     }
     r = v2_parse(bytes, &frame, &reason);
     if (r < 0) {
-        refuse_malformed(link, reply, parse_error(r), name, reason);
+        refuse_malformed(link, reply, parse_error(r), about(verb, bytes), reason);
         return;
     }
     wait = pay(link, rule->cost);
     if (wait > 0)
-        link_refuse_limited(link, reply, about(&frame), wait);
+        link_refuse_limited(link, reply, about(verb, bytes), wait);
     else
         rule->handle(link, &frame, reply);
+}
+
+/* -- waiting for a sign-on -------------------------------------------------------------------- */
+
+/* Of one link; in bytes it is as much as one message can have, and this. */
+#define WAITING_FRAMES_MAX 64
+#define WAITING_BYTES_MORE 4096
+
+static int keep_waiting(struct bll_link *link, struct bytes bytes, void *reply)
+{
+    struct waiting_frame *frame;
+
+    if (link->waiting_count >= WAITING_FRAMES_MAX ||
+        link->waiting_bytes + bytes.len > link->bll->config.text_max + WAITING_BYTES_MORE)
+        return -EAGAIN;
+    frame = malloc(sizeof(*frame) + bytes.len);
+    if (!frame)
+        return -ENOMEM;
+    list_init(&frame->by_link);
+    frame->reply = reply;
+    frame->len = bytes.len;
+    memcpy(frame->data, bytes.data, bytes.len);
+    list_append(&link->waiting, &frame->by_link);
+    link->waiting_count++;
+    link->waiting_bytes += bytes.len;
+    return 0;
+}
+
+static void wait_or_refuse(struct bll_link *link, enum v2_verb verb, struct bytes bytes,
+                           void *reply)
+{
+    int r = keep_waiting(link, bytes, reply);
+
+    if (r < 0)
+        link_refuse(link, reply, r == -ENOMEM ? PROTO_ERROR_INTERNAL : PROTO_ERROR_BUSY,
+                    about(verb, bytes), NULL);
+}
+
+/* At the end of the turn, and not now: whoever tells it may be at work on the account's queue. */
+void link_decided(struct bll_link *link)
+{
+    struct bll *bll = link->bll;
+
+    link->signing = false;
+    if (list_empty(&link->waiting))
+        return;
+    list_move(&bll->awake, &link->by_wakening);
+    bll->outlet.wake(bll->outlet.userdata);
+}
+
+static void go_on(struct bll_link *link)
+{
+    while (!link->signing && !list_empty(&link->waiting)) {
+        struct waiting_frame *frame = LIST_FIRST(&link->waiting, struct waiting_frame, by_link);
+        struct bytes bytes = {.data = frame->data, .len = frame->len};
+        int verb = v2_parse_verb(bytes);
+        assert(verb >= 0);
+        handle(link, (enum v2_verb)verb, bytes, frame->reply);
+        waiting_frame_free(link, frame);
+    }
+}
+
+void links_go_on(struct bll *bll)
+{
+    while (!list_empty(&bll->awake)) {
+        struct bll_link *link = LIST_FIRST(&bll->awake, struct bll_link, by_wakening);
+        list_remove(&link->by_wakening);
+        go_on(link);
+    }
 }
 
 /* -- frames ----------------------------------------------------------------------------------- */
@@ -390,6 +503,8 @@ void bll_link_frame(struct bll_link *link, struct bytes frame, void *reply)
                          "the verb is unknown");
     else if (verb != V2_VERB_GOODBYE && !link->secure && !bll_serves_plain(bll, &link->from))
         refuse_plain(link, (enum v2_verb)verb, reply);
+    else if (link->signing || !list_empty(&link->waiting))
+        wait_or_refuse(link, (enum v2_verb)verb, frame, reply);
     else
         handle(link, (enum v2_verb)verb, frame, reply);
 }

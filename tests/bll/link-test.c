@@ -22,7 +22,7 @@ static void strangers_may_do_little(void **state)
     struct line *line = line_open(*state, PLAIN_ADDRESS, false);
 
     assert_string_equal(line_ask(line, "ping"), "pong");
-    assert_begins(line_ask(line, "send:k1:bob:hi"), "err:not-signed-on:send:");
+    assert_begins(line_ask(line, "send:k1:bob:hi"), "err:not-signed-on:k1:");
     assert_begins(line_ask(line, "passwd:pw-alice:new"), "err:not-signed-on:passwd:");
     assert_int_equal(line->role, BLL_LINK_STRANGER);
     assert_true(bll_link_idle(line->link));
@@ -169,23 +169,74 @@ static void a_link_is_signed_on_once(void **state)
 {
     struct fixture *fixture = *state;
     struct line *line = line_open(fixture, PLAIN_ADDRESS, false);
-    struct welcomed session;
-    struct answer first, second, third;
+    struct welcomed session = line_hello(line, "alice", "-");
 
-    line_frame(line, &first, "hello:2:alice:pw-alice:-");
-    line_frame(line, &second, "hello:2:bob:pw-bob:-");
-    line_frame(line, &third, "send:k1:bob:too early");
-    assert_true(second.ended && third.ended && !first.ended);
-    assert_begins(second.text, "err:malformed:hello:");
-    assert_begins(third.text, "err:not-signed-on:send:");
-    assert_false(bll_link_idle(line->link));
-    WAIT_FOR(fixture, first.ended);
-    session = parse_welcome(first.text);
     assert_string_equal(session.name, "alice");
     assert_begins(line_ask(line, "hello:2:alice:pw-alice:-"), "err:malformed:hello:");
     assert_begins(line_ask(line, "%s", resume_frame_of(&session, fixture->real_ms)),
                   "err:malformed:resume:");
     assert_int_equal(line->role, BLL_LINK_SIGNED_ON);
+}
+
+/* Who does not wait for the welcome is served as if he had, whatever the sign-on has to wait for.
+ */
+static void frames_wait_for_the_sign_on_before_them(void **state)
+{
+    static const struct {
+        const char *frame, *answer;
+    } cases[] = {
+        {"hello:2:alice:wrong:laptop", "err:denied:hello:"},
+        {"send:k1:bob:too early", "err:not-signed-on:k1:"},
+        {"hello:2:alice:pw-alice:laptop", "welcome:"},
+        {"send:k2:bob:one", "sent:k2:"},
+        {"hello:2:bob:pw-bob:-", "err:malformed:hello:"},
+        {"ping", "pong"},
+        {"passwd:wrong:new", "err:denied:passwd:"},
+        {"send:k3:bob:two", "sent:k3:"},
+    };
+    struct answer answers[ARRAY_SIZE(cases)];
+
+    for (int round = 0; round < 2; round++) { /* the second time the password is known */
+        struct line *line = line_open(*state, PLAIN_ADDRESS, false);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+            line_frame(line, &answers[i], "%s", cases[i].frame);
+        assert_false(bll_link_idle(line->link));
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+            WAIT_FOR((struct fixture *)*state, answers[i].ended);
+            assert_begins(answers[i].text, cases[i].answer);
+        }
+        settle(*state);
+        assert_true(bll_link_idle(line->link));
+    }
+}
+
+/* A stranger cannot fill the memory with what waits for his sign-on. */
+static void what_waits_for_a_sign_on_is_limited(void **state)
+{
+    enum { COUNT = 100 };
+    struct fixture *fixture = *state;
+    struct line *line = line_open(fixture, PLAIN_ADDRESS, false);
+    struct answer hello, answers[COUNT], last;
+    char text[8000];
+    unsigned refused = 0;
+
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    line_frame(line, &hello, "hello:2:alice:wrong:-");
+    line_frame(line, &answers[0], "send:k0:bob:%s", text);
+    line_frame(line, &answers[1], "send:k1:bob:%s", text);
+    line_frame(line, &last, "send:k2:bob:%s", text);
+    assert_true(last.ended);
+    assert_begins(last.text, "err:busy:k2:");
+    for (int i = 2; i < COUNT; i++) {
+        line_frame(line, &answers[i], "send:k:bob:hi");
+        refused += answers[i].ended;
+    }
+    assert_int_equal(refused, COUNT - 64);
+    for (int i = 0; i < COUNT; i++)
+        WAIT_FOR(fixture, answers[i].ended);
+    assert_begins(answers[0].text, "err:not-signed-on:k0:");
+    assert_begins(answers[COUNT - 1].text, "err:busy:k:");
 }
 
 /* Whatever is under way when a connection ends comes back to nobody. */
@@ -198,13 +249,15 @@ static void links_close_in_the_middle(void **state)
         "hello:2:nobody:pw:-",
     };
     struct fixture *fixture = *state;
-    struct answer answers[ARRAY_SIZE(frames)], send, change;
+    struct answer answers[ARRAY_SIZE(frames)], behind[ARRAY_SIZE(frames)], send, change;
     struct line *line;
 
     for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
         line = line_open(fixture, PLAIN_ADDRESS, false);
         line_frame(line, &answers[i], "%s", frames[i]);
+        line_frame(line, &behind[i], "send:k0:bob:hi");
         line_close(line);
+        assert_true(behind[i].ended);
     }
     for (size_t i = 0; i < ARRAY_SIZE(frames); i++)
         WAIT_FOR(fixture, answers[i].ended);
@@ -232,6 +285,8 @@ int main(void)
         CASE(unknown_verbs_are_answered_in_the_speakers_version),
         CASE(the_reason_for_closing_is_told_in_the_speakers_version),
         CASE(a_link_is_signed_on_once),
+        CASE(frames_wait_for_the_sign_on_before_them),
+        CASE(what_waits_for_a_sign_on_is_limited),
         CASE(links_close_in_the_middle),
     };
 

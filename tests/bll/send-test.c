@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include "util/clock.h"
+#include "util/cursor.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -156,8 +157,9 @@ static void what_cannot_be_sent_is_refused_by_its_key(void **state)
     free(text);
     assert_begins(line_ask(line, "send:k:1:bob:hi"), "err:unknown:k:");
     assert_begins(line_ask(line, "send::bob:hi"), "err:malformed:send:");
-    assert_begins(line_ask(line, "send:k2::hi"), "err:malformed:send:");
-    assert_begins(line_ask(line, "send:k2:bob:"), "err:malformed:send:");
+    assert_begins(line_ask(line, "send:k2::hi"), "err:malformed:k2:");
+    assert_begins(line_ask(line, "send:k2:bob:"), "err:malformed:k2:");
+    assert_begins(line_ask(line, "send:k2"), "err:malformed:send:");
     assert_begins(line_ask(line, "send:k 2:bob:hi"), "err:malformed:send:");
 }
 
@@ -267,8 +269,11 @@ static void what_is_sent_in_order_is_stored_in_order(void **state)
     }
     log = read_log(fixture, parse_sent(answers[0].text).conversation);
     assert_int_equal(log.count, COUNT);
-    for (int i = 0; i < COUNT; i++)
-        assert_int_equal(atoi(log.messages[i]->text.data), i);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        uint64_t number;
+        assert_int_equal(bytes_to_u64(log.messages[i]->text, COUNT, &number), 0);
+        assert_int_equal(number, i);
+    }
     free_log(&log);
 }
 
