@@ -11,7 +11,6 @@
 #include "util/log.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -79,7 +78,6 @@ static bool concerns_one_connection(int error)
 static void hand_on(struct listener *listener, int fd, const struct sockaddr *sa, socklen_t len)
 {
     struct addr from = {.family = 0};
-    const int on = 1;
     if (addr_from_sockaddr(sa, len, &from) == 0) {
         if (listener->peers != NULL && peercount_take(listener->peers, &from) < 0) {
             metrics_add(listener->metrics, METRIC_CONNECTIONS_REFUSED, 1);
@@ -87,8 +85,7 @@ static void hand_on(struct listener *listener, int fd, const struct sockaddr *sa
             return;
         }
         metrics_add(listener->metrics, METRIC_CONNECTIONS, 1);
-        /* Answers are written whole, once a turn: nothing is won by waiting for more. */
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        socket_no_delay(fd);
     }
     listener->callback(listener->userdata, fd, &from);
 }

@@ -3,8 +3,10 @@ noinst_LIBRARIES += src/io/libio.a
 src_io_libio_a_SOURCES = \
 	src/io/carrier.c src/io/carrier.h \
 	src/io/channel.c src/io/channel.h \
+	src/io/connecting.c src/io/connecting.h \
 	src/io/connection.c src/io/connection.h \
 	src/io/connection-private.h \
+	src/io/dialer.c src/io/dialer.h \
 	src/io/listener.c src/io/listener.h \
 	src/io/loop.c src/io/loop.h \
 	src/io/pusher.c src/io/pusher.h \

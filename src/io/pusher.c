@@ -1,6 +1,6 @@
 /* Version 1 pushes. One push goes through
  *
- *   CONNECTING   connect() under way, waiting to be writable
+ *   CONNECTING   the connection is being made (io/connecting.h)
  *   SENDING      writing the payload
  *   WAITING      our side is shut down, waiting for the peer's end of stream
  *   CLOSING      the peer's end of stream came, ours is not acknowledged yet
@@ -30,13 +30,11 @@
  *    out. Then pusher_push() returns -EADDRNOTAVAIL, nothing is lost, and the message waits.
  *    net.ipv4.tcp_tw_reuse=1 or a wider net.ipv4.ip_local_port_range raises the limit.
  *
- * Connecting to a port of our own host where nobody listens can, when the kernel happens to choose
- * that same port for our end, connect a socket to itself (TCP's simultaneous open). It would then
- * take its own message for delivered, so such a connection counts as refused.
- *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/pusher.h"
 
+#include "io/connecting.h"
+#include "io/socket.h"
 #include "proto/v1.h"
 #include "util/list.h"
 #include "util/peercount.h"
@@ -48,7 +46,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define PORT_MIN    1024
 #define SPARE_MAX   64    /* push objects kept for the next ones */
 #define GARBAGE_MAX 65536 /* bytes a peer may send before it is given up */
 
@@ -63,9 +60,10 @@ enum state {
 struct push {
     struct list link; /* on the pusher's `active`, `ended` or `spare` */
     struct pusher *pusher;
+    struct connecting connecting;
     struct loop_source source;
     struct loop_timer timer;
-    int fd;
+    int fd; /* -1 while it is connecting */
     enum state state;
     enum push_result result;
     struct addr to;
@@ -126,6 +124,8 @@ static void pushes_free(struct list *pushes)
 
 static void push_close(struct push *push)
 {
+    if (push->state == STATE_CONNECTING)
+        connecting_cancel(&push->connecting);
     loop_remove(push->pusher->loop, &push->source);
     loop_timer_cancel(push->pusher->loop, &push->timer);
     if (push->fd >= 0)
@@ -181,30 +181,16 @@ static void call_back(void *userdata)
 
 /* -- the course of a push */
 
-static int socket_error(int fd)
-{
-    int error = 0;
-    socklen_t len = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-        return -errno;
-    return -error;
-}
+static void on_ready(void *userdata, uint32_t events);
 
 static void watch(struct push *push, uint32_t events)
 {
-    if (loop_change(push->pusher->loop, &push->source, events) < 0)
+    struct loop *loop = push->pusher->loop;
+    int error = push->source.callback == NULL
+                    ? loop_add(loop, &push->source, push->fd, events, on_ready, push)
+                    : loop_change(loop, &push->source, events);
+    if (error < 0)
         end(push, PUSH_FAILED);
-}
-
-static bool connected_to_itself(const struct push *push)
-{
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof sa;
-    struct addr own;
-    if (getsockname(push->fd, (struct sockaddr *)&sa, &len) < 0 ||
-        addr_from_sockaddr((struct sockaddr *)&sa, len, &own) < 0)
-        return false;
-    return addr_equal(&own, &push->to);
 }
 
 /* After the peer's end of stream. Edge-triggered, because EPOLLHUP is on from now. */
@@ -245,8 +231,10 @@ static void send_payload(struct push *push)
     while (push->sent < push->len) {
         ssize_t sent = send(push->fd, push->payload + push->sent, push->len - push->sent,
                             MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
-        if (sent < 0 && errno == EAGAIN)
+        if (sent < 0 && errno == EAGAIN) {
+            watch(push, EPOLLOUT);
             return;
+        }
         if (sent < 0 && errno != EINTR) {
             end(push, PUSH_FAILED);
             return;
@@ -262,21 +250,20 @@ static void send_payload(struct push *push)
     watch(push, EPOLLIN);
 }
 
-static void finish_connecting(struct push *push)
+static void connected(void *userdata, int result)
 {
+    struct push *push = userdata;
     struct loop *loop = push->pusher->loop;
-    int error = socket_error(push->fd);
-    if (error == 0 && connected_to_itself(push))
-        error = -ECONNREFUSED;
-    if (error == 0)
-        error =
-            loop_timer_set(loop, &push->timer, loop_now(loop) + push->pusher->limits.deliver_us);
-    if (error < 0) {
-        end_with_error(push, error);
+    push->state = STATE_SENDING;
+    if (result < 0) {
+        end_with_error(push, result);
         return;
     }
-    push->state = STATE_SENDING;
-    send_payload(push);
+    push->fd = result;
+    if (loop_timer_set(loop, &push->timer, loop_now(loop) + push->pusher->limits.deliver_us) < 0)
+        end(push, PUSH_FAILED);
+    else
+        send_payload(push);
 }
 
 static void on_ready(void *userdata, uint32_t events)
@@ -284,9 +271,6 @@ static void on_ready(void *userdata, uint32_t events)
     struct push *push = userdata;
     (void)events;
     switch (push->state) {
-    case STATE_CONNECTING:
-        finish_connecting(push);
-        break;
     case STATE_SENDING:
         send_payload(push);
         break;
@@ -296,8 +280,9 @@ static void on_ready(void *userdata, uint32_t events)
     case STATE_CLOSING:
         check_closing(push);
         break;
+    case STATE_CONNECTING: /* not watched by us */
     case STATE_ENDED:
-        assert(!"an event after the end");
+        assert(false);
         break;
     }
 }
@@ -326,42 +311,9 @@ static void push_init(struct push *push, struct pusher *pusher, const struct add
         memcpy(push->payload, payload.data, payload.len);
 }
 
-/* What connect(2) says of this host and not of the peer: there is no use in another try now. */
-static bool is_shortage(int error)
-{
-    return error == EADDRNOTAVAIL || error == EAGAIN || error == ENOBUFS || error == ENOMEM;
-}
-
-/* Begins to connect: 0, or -errno for what this host lacks, found out before the peer sees anything
- * of the connection. What connect() says at once about the peer ends the push as if it had come
- * later. */
-static int push_connect(struct push *push)
-{
-    struct loop *loop = push->pusher->loop;
-    struct sockaddr_storage sa;
-    socklen_t len = addr_to_sockaddr(&push->to, &sa);
-    push->fd = socket(push->to.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (push->fd < 0)
-        return -errno;
-    int error =
-        loop_timer_set(loop, &push->timer, loop_now(loop) + push->pusher->limits.connect_us);
-    if (error == 0)
-        error = loop_add(loop, &push->source, push->fd, EPOLLOUT, on_ready, push);
-    if (error < 0)
-        return error;
-    if (connect(push->fd, (struct sockaddr *)&sa, len) == 0 || errno == EINPROGRESS)
-        return 0;
-    if (is_shortage(errno))
-        return -errno;
-    end_with_error(push, -errno);
-    return 0;
-}
-
 int pusher_push(struct pusher *pusher, const struct addr *to, struct bytes payload,
                 push_done_fn callback, void *userdata)
 {
-    if (to->port < PORT_MIN)
-        return -EACCES;
     if (payload.len > V1_PUSH_MAX)
         return -EMSGSIZE;
     int error = peercount_take(pusher->peers, to);
@@ -375,15 +327,14 @@ int pusher_push(struct pusher *pusher, const struct addr *to, struct bytes paylo
     push_init(push, pusher, to, payload);
     push->callback = callback;
     push->userdata = userdata;
-    list_append(&pusher->active, &push->link);
-    error = push_connect(push);
+    error = connecting_start(&push->connecting, pusher->loop, to, pusher->limits.connect_us,
+                             connected, push);
     if (error < 0) {
-        push_close(push);
-        list_remove(&push->link);
         push_give(pusher, push);
         peercount_give(pusher->peers, to);
         return error;
     }
+    list_append(&pusher->active, &push->link);
     metrics_add(pusher->metrics, METRIC_PUSHES, 1);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "io/socket.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,4 +69,19 @@ int socket_connected(int fd)
         memcmp(&here, &there, here_len) == 0)
         return -ECONNREFUSED;
     return 0;
+}
+
+int socket_error(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+        return -errno;
+    return -error;
+}
+
+void socket_no_delay(int fd)
+{
+    const int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }

@@ -12,3 +12,10 @@ MUST_USE int socket_bind(const struct addr *addr, int type);
 
 /* What became of a connection that poll(2) says is over with connecting: 0, or -errno. */
 MUST_USE int socket_connected(int fd);
+
+/* The error that waits on the socket (SO_ERROR), which is taken from it: 0 or -errno. */
+MUST_USE int socket_error(int fd);
+
+/* Has a TCP socket send what is written at once: this unit writes whole answers, once a turn, and
+ * nothing is won by waiting for more. */
+void socket_no_delay(int fd);

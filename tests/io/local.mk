@@ -9,6 +9,7 @@ io_tests = \
 	tests/io/connection-end-test \
 	tests/io/connection-tls-test \
 	tests/io/suspend-test \
+	tests/io/dialer-test \
 	tests/io/pusher-test \
 	tests/io/tls-test \
 	tests/io/tls-files-test
@@ -48,6 +49,14 @@ tests_io_connection_end_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_connection_end_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 tests_io_connection_end_test_LDADD = $(IO_TEST_LIBS)
+
+# Sockets, connecting and the allocator fail when a test says so.
+tests_io_dialer_test_SOURCES = tests/io/dialer-test.c $(IO_TEST_SUPPORT)
+tests_io_dialer_test_CFLAGS = $(UNIT_CFLAGS)
+tests_io_dialer_test_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=socket -Wl,--wrap=connect \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray
+tests_io_dialer_test_LDADD = $(IO_TEST_LIBS)
 
 # Sockets, connecting, sending and the allocator fail when a test says so.
 tests_io_pusher_test_SOURCES = tests/io/pusher-test.c $(IO_TEST_SUPPORT)
