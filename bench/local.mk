@@ -3,9 +3,9 @@ AM_CPPFLAGS += -I$(top_srcdir)
 bin_PROGRAMS += multichat-bench
 noinst_LIBRARIES += bench/libbench.a
 bench_libbench_a_SOURCES = \
-	bench/channel.c bench/channel.h \
 	bench/chooser.c bench/chooser.h \
 	bench/histogram.c bench/histogram.h \
+	bench/lane.c bench/lane.h \
 	bench/ledger.c bench/ledger.h \
 	bench/options.c bench/options.h \
 	bench/process.c bench/process.h \
@@ -13,7 +13,9 @@ bench_libbench_a_SOURCES = \
 	bench/report.c bench/report.h \
 	bench/roster.c bench/roster.h \
 	bench/run.c bench/run.h \
-	bench/sign-on.c bench/sign-on.h
+	bench/sign-on.c bench/sign-on.h \
+	bench/wire.h \
+	bench/wire-v1.c
 BENCH_LIBS = bench/libbench.a $(IO_LIBS)
 multichat_bench_SOURCES = bench/main.c
 multichat_bench_LDADD = $(BENCH_LIBS)

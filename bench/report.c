@@ -64,7 +64,7 @@ static void add_speed(struct report *report, const struct ledger *ledger,
     add(report, "ack-p99", (double)histogram_quantile(ledger_answer_us(ledger), 0.99), "us");
     add(report, "delivery-p50", (double)histogram_quantile(ledger_delivery_us(ledger), 0.5), "us");
     add(report, "delivery-p99", (double)histogram_quantile(ledger_delivery_us(ledger), 0.99), "us");
-    add(report, "reconnects", (double)result->reconnects, "connections");
+    add(report, "reconnects", (double)result->wire.reconnects, "connections");
     add(report, "polls", (double)result->polls, "datagrams");
 }
 

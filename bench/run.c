@@ -1,16 +1,14 @@
 /* The phases of a run, on one loop.
  *
- * A message is sent once, whatever its answer: a lost connection leaves it unacknowledged, a
- * refusal leaves it out of the books, and the writer goes on with the next. So nothing that comes
- * twice can be this program's doing.
+ * A message is entered once, whatever its answer: what the wire cannot tell leaves it
+ * unacknowledged, a refusal leaves it out of the books, and the writer goes on with the next. So
+ * nothing that comes twice can be this program's doing.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/run.h"
 
-#include "bench/channel.h"
 #include "bench/chooser.h"
-#include "bench/receivers.h"
-#include "bench/sign-on.h"
+#include "bench/wire.h"
 #include "util/clock.h"
 
 #include <assert.h>
@@ -22,11 +20,10 @@
 #define TICK_US         USEC_PER_MSEC
 #define SAMPLE_US       USEC_PER_SEC
 #define SIGN_ON_US      (300 * USEC_PER_SEC)
-#define SIGN_ON_RETRY   (1 * USEC_PER_SEC)
 #define QUIET_INTERVALS 3 /* polls of everyone after the last delivery that was due */
 
 enum phase {
-    PHASE_SIGN_ON, /* everyone gets a message from himself, so that the server knows his device */
+    PHASE_SIGN_ON, /* until the server knows everyone and his device */
     PHASE_WRITE,
     PHASE_SETTLE, /* answers are still to come */
     PHASE_DRAIN,  /* deliveries are still to come */
@@ -39,19 +36,12 @@ static const char *const phase_names[] = {
     [PHASE_DRAIN] = "draining",     [PHASE_QUIET] = "listening", [PHASE_END] = "done",
 };
 
-struct writer {
-    struct run *run;
-    uint32_t user;
-    struct channel *channel;
-};
-
 struct run {
     const struct options *options;
     const struct roster *roster;
     struct loop *loop;
-    struct receivers *receivers;
+    struct wire *wire;
     struct ledger *ledger;
-    struct writer *writers;
     uint32_t writer_count;
     struct loop_timer tick, sample;
     bool reached; /* a connection has been made */
@@ -65,9 +55,7 @@ struct run {
     uint64_t polls_before;
     uint64_t waiting; /* messages whose answer is still to come */
     uint32_t next_writer;
-    struct sign_on *sign_on;
     struct chooser *chooser;
-    uint64_t sign_on_retry_us;
     struct run_result result;
     int error;
 };
@@ -108,9 +96,17 @@ static void sample(void *userdata)
         fail(run, -ENOMEM);
 }
 
+static struct wire_counts wire_counts(const struct run *run)
+{
+    struct wire_counts counts;
+
+    run->wire->type->counts(run->wire, &counts);
+    return counts;
+}
+
 static void begin_measuring(struct run *run)
 {
-    run->polls_before = receivers_polls(run->receivers);
+    run->polls_before = wire_counts(run).polls;
     run->result.measured = measure(run, &run->result.before);
     sample(run);
 }
@@ -118,7 +114,8 @@ static void begin_measuring(struct run *run)
 /* Once nothing is written and delivered any more. */
 static void end_measuring(struct run *run)
 {
-    run->result.polls = receivers_polls(run->receivers) - run->polls_before;
+    run->result.wire = wire_counts(run);
+    run->result.polls = run->result.wire.polls - run->polls_before;
     run->result.measured = run->result.measured && measure(run, &run->result.after);
     loop_timer_cancel(run->loop, &run->sample);
 }
@@ -138,9 +135,14 @@ static uint64_t phase_age(const struct run *run)
     return loop_now(run->loop) - run->phase_us;
 }
 
+static bool signs_on(const struct run *run)
+{
+    return run->options->mode->sign_on_first || run->wire->type->signs_on;
+}
+
 static void start_polling(struct run *run)
 {
-    int r = receivers_start(run->receivers);
+    int r = run->wire->type->receive(run->wire);
 
     run->reading_us = loop_now(run->loop);
     if (r < 0)
@@ -149,7 +151,7 @@ static void start_polling(struct run *run)
 
 static void begin_writing(struct run *run)
 {
-    if (run->options->mode->sign_on_first)
+    if (signs_on(run))
         run->result.sign_on_us = phase_age(run);
     enter(run, PHASE_WRITE);
     run->write_us = run->phase_us;
@@ -180,44 +182,35 @@ static void end(struct run *run)
 
 /* -- signing on ------------------------------------------------------------------------------- */
 
-static void sign_on_some(struct run *run, struct channel *channel)
-{
-    int r = sign_on_send(run->sign_on, channel);
-
-    if (r < 0)
-        fail(run, r);
-}
-
 static void sign_on_tick(struct run *run)
 {
-    uint64_t now = loop_now(run->loop);
+    size_t missing = 0;
+    int r = run->wire->type->sign_on(run->wire, &missing);
 
-    if (now >= run->sign_on_retry_us) {
-        sign_on_again(run->sign_on);
-        run->sign_on_retry_us = now + SIGN_ON_RETRY;
-        for (uint32_t i = 0; i < run->writer_count; i++)
-            sign_on_some(run, run->writers[i].channel);
-    }
-    if (sign_on_missing(run->sign_on) == 0 || phase_age(run) > SIGN_ON_US) {
-        run->result.not_signed_on = sign_on_missing(run->sign_on);
+    if (r < 0) {
+        fail(run, r);
+    } else if (missing == 0 || phase_age(run) > SIGN_ON_US) {
+        run->result.not_signed_on = missing;
         begin_writing(run);
     }
 }
 
 /* -- writing ---------------------------------------------------------------------------------- */
 
-static void write_one(struct run *run, struct writer *writer)
+static bool is_ready(const struct run *run, uint32_t writer)
 {
-    const struct roster_user *who = &run->roster->users[writer->user];
-    struct target target = chooser_next(run->chooser, writer->user);
-    struct v1_write write = {
-        .userid = bytes_of(who->userid),
-        .password = bytes_of(who->password),
-        .recipient = bytes_of(chooser_recipient(run->chooser, target)),
-    };
-    long number =
-        ledger_enter(run->ledger, writer->user, target, clock_monotonic_us(), &write.text);
-    int r = number < 0 ? (int)number : channel_send(writer->channel, &write, (uint32_t)number);
+    return run->wire->type->ready(run->wire, writer);
+}
+
+static void write_one(struct run *run, uint32_t writer)
+{
+    struct target target = chooser_next(run->chooser, writer);
+    struct bytes text;
+    long number = ledger_enter(run->ledger, writer, target, clock_monotonic_us(), &text);
+    int r = number < 0 ? (int)number
+                       : run->wire->type->send(run->wire, writer,
+                                               bytes_of(chooser_recipient(run->chooser, target)),
+                                               text, (uint32_t)number);
 
     if (r < 0)
         fail(run, r);
@@ -233,31 +226,31 @@ static bool written_enough(const struct run *run)
            (options->count > 0 && ledger_counts(run->ledger)->sent >= options->count);
 }
 
-/* The next writer who can write, or NULL. */
-static struct writer *free_writer(struct run *run)
+/* The next writer who can write into `ret`; false if there is none. */
+static bool free_writer(struct run *run, uint32_t *ret)
 {
     for (uint32_t i = 0; i < run->writer_count; i++) {
-        struct writer *writer = &run->writers[run->next_writer++ % run->writer_count];
-        if (channel_ready(writer->channel))
-            return writer;
+        *ret = run->next_writer++ % run->writer_count;
+        if (is_ready(run, *ret))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 /* As many as the rate says are due. */
 static void write_due(struct run *run)
 {
     uint64_t due = phase_age(run) * run->options->rate / USEC_PER_SEC + 1;
-    struct writer *writer;
+    uint32_t writer;
 
     while (!run->error && ledger_counts(run->ledger)->sent < due && !written_enough(run) &&
-           (writer = free_writer(run)))
+           free_writer(run, &writer))
         write_one(run, writer);
 }
 
-static void write_all(struct run *run, struct writer *writer)
+static void write_all(struct run *run, uint32_t writer)
 {
-    while (!run->error && !written_enough(run) && channel_ready(writer->channel))
+    while (!run->error && !written_enough(run) && is_ready(run, writer))
         write_one(run, writer);
 }
 
@@ -268,7 +261,7 @@ static void write_tick(struct run *run)
             write_due(run);
         else
             for (uint32_t i = 0; i < run->writer_count; i++)
-                write_all(run, &run->writers[i]);
+                write_all(run, i);
     }
     if (written_enough(run))
         enter(run, PHASE_SETTLE);
@@ -277,55 +270,49 @@ static void write_tick(struct run *run)
 /* -- what comes back -------------------------------------------------------------------------- */
 
 static const enum ledger_answer ledger_answers[] = {
-    [CHANNEL_ACK] = LEDGER_ACKNOWLEDGED,
-    [CHANNEL_REFUSED] = LEDGER_REFUSED,
-    [CHANNEL_UNKNOWN] = LEDGER_UNACKNOWLEDGED,
+    [WIRE_ACK] = LEDGER_ACKNOWLEDGED,
+    [WIRE_REFUSED] = LEDGER_REFUSED,
+    [WIRE_UNKNOWN] = LEDGER_UNACKNOWLEDGED,
 };
 
-static void answered(void *userdata, uint32_t tag, enum channel_answer answer)
+static void answered(void *userdata, uint32_t tag, enum wire_answer answer)
 {
-    struct writer *writer = userdata;
-    struct run *run = writer->run;
+    struct run *run = userdata;
 
-    if (sign_on_is_tag(tag)) {
-        sign_on_answered(run->sign_on, tag, answer == CHANNEL_ACK);
-        return;
-    }
     run->waiting--;
     ledger_answer(run->ledger, tag, ledger_answers[answer], clock_monotonic_us());
 }
 
-static void channel_free_again(void *userdata, struct channel *channel)
+static void ready(void *userdata, uint32_t writer)
 {
-    struct writer *writer = userdata;
-    struct run *run = writer->run;
+    struct run *run = userdata;
 
-    if (run->phase == PHASE_SIGN_ON)
-        sign_on_some(run, channel);
-    else if (run->phase == PHASE_WRITE && run->options->rate == 0 &&
-             run->options->mode->pattern != PATTERN_NONE)
+    if (run->phase == PHASE_WRITE && run->options->rate == 0 &&
+        run->options->mode->pattern != PATTERN_NONE)
         write_all(run, writer);
 }
 
-static void received(void *userdata, uint32_t user, struct bytes payload)
+static void delivered(void *userdata, uint32_t user, struct bytes from, struct bytes text)
 {
     struct run *run = userdata;
-    struct v1_push push;
-    int r;
+    int r = ledger_deliver(run->ledger, user, from, text, clock_monotonic_us());
 
-    if (v1_parse_push(payload, &push) < 0) {
-        ledger_damaged(run->ledger);
-        return;
-    }
-    if (sign_on_received(run->sign_on, user, push.text))
-        return;
-    r = ledger_deliver(run->ledger, user, push.userid, push.text, clock_monotonic_us());
     if (r < 0)
         fail(run, r);
     if (ledger_counts(run->ledger)->delivered > run->delivered) {
         run->delivered = ledger_counts(run->ledger)->delivered;
         run->delivery_us = loop_now(run->loop);
     }
+}
+
+static void damaged(void *userdata)
+{
+    ledger_damaged(((struct run *)userdata)->ledger);
+}
+
+static void wire_failed(void *userdata, int error)
+{
+    fail(userdata, error);
 }
 
 /* -- the clock -------------------------------------------------------------------------------- */
@@ -342,8 +329,8 @@ static void drain_tick(struct run *run)
 /* A server that was there and is away is waited for; one that never was, not for long. */
 static bool reached(struct run *run)
 {
-    for (uint32_t i = 0; i < run->writer_count && !run->reached; i++)
-        run->reached = channel_connects(run->writers[i].channel) > 0;
+    if (!run->reached)
+        run->reached = wire_counts(run).connects > 0;
     return run->reached || loop_now(run->loop) - run->start_us < run->options->drain * USEC_PER_SEC;
 }
 
@@ -383,50 +370,27 @@ static void tick(void *userdata)
 
 /* -- setting up ------------------------------------------------------------------------------- */
 
-static int make_writers(struct run *run)
-{
-    const struct options *options = run->options;
-    int r = 0;
-
-    run->writers = calloc(options->writers, sizeof(*run->writers));
-    if (!run->writers)
-        return -ENOMEM;
-    for (uint32_t i = 0; r == 0 && i < options->writers; i++) {
-        struct writer *writer = &run->writers[i];
-        struct channel_handler handler = {
-            .answered = answered, .ready = channel_free_again, .userdata = writer};
-        *writer = (struct writer){.run = run, .user = i};
-        run->writer_count++;
-        r = channel_new(run->loop, &options->writes, &options->listen, (unsigned)options->window,
-                        &handler, &writer->channel);
-    }
-    return r;
-}
-
 static int make(struct run *run)
 {
     const struct options *options = run->options;
-    struct receivers_config config = {
-        .roster = run->roster,
-        .polls = options->polls,
-        .listen = options->listen,
-        .interval_us = options->poll_interval * USEC_PER_MSEC,
+    const struct wire_type *type = &wire_v1;
+    const struct wire_handler handler = {
+        .answered = answered,
+        .ready = ready,
+        .delivered = delivered,
+        .damaged = damaged,
+        .failed = wire_failed,
+        .userdata = run,
     };
-    int r;
+    int r = loop_new(&run->loop);
 
-    r = loop_new(&run->loop);
     if (r == 0)
-        r = sign_on_new(run->roster, &run->sign_on);
+        r = chooser_new(run->roster, options->mode->pattern, run->writer_count, options->seed,
+                        &run->chooser);
     if (r == 0)
-        r = chooser_new(run->roster, options->mode->pattern, (uint32_t)options->writers,
-                        options->seed, &run->chooser);
+        r = ledger_new(run->roster, run->writer_count, (uint32_t)options->size, &run->ledger);
     if (r == 0)
-        r = ledger_new(run->roster, (uint32_t)options->writers, (uint32_t)options->size,
-                       &run->ledger);
-    if (r == 0)
-        r = receivers_new(run->loop, &config, received, run, &run->receivers);
-    if (r == 0)
-        r = make_writers(run);
+        r = type->make(run->loop, options, run->roster, &handler, &run->wire);
     return r;
 }
 
@@ -445,6 +409,7 @@ int run_new(const struct options *options, const struct roster *roster, struct r
         return -ENOMEM;
     run->options = options;
     run->roster = roster;
+    run->writer_count = (uint32_t)options->writers;
     loop_timer_init(&run->tick, tick, run);
     loop_timer_init(&run->sample, sample, run);
     r = make(run);
@@ -461,14 +426,11 @@ void run_free(struct run *run)
 {
     if (!run)
         return;
-    for (uint32_t i = 0; i < run->writer_count; i++)
-        channel_free(run->writers[i].channel);
-    receivers_free(run->receivers);
+    if (run->wire)
+        run->wire->type->free(run->wire);
     loop_free(run->loop);
     ledger_free(run->ledger);
-    sign_on_free(run->sign_on);
     chooser_free(run->chooser);
-    free(run->writers);
     free(run);
 }
 
@@ -482,7 +444,7 @@ static int start(struct run *run)
     enter(run, PHASE_SIGN_ON);
     if (!run->options->mode->poll_later)
         start_polling(run);
-    if (!run->options->mode->sign_on_first)
+    if (!signs_on(run))
         begin_writing(run);
     return loop_timer_set(run->loop, &run->tick, loop_now(run->loop));
 }
@@ -499,8 +461,6 @@ int run_go(struct run *run, struct run_result *ret)
         r = ledger_close(run->ledger);
     if (r < 0)
         return r;
-    for (uint32_t i = 0; i < run->writer_count; i++)
-        run->result.reconnects += channel_connects(run->writers[i].channel) - 1;
     *ret = run->result;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "bench/ledger.h"
 #include "bench/options.h"
 #include "bench/process.h"
+#include "bench/wire.h"
 
 struct run;
 
@@ -15,9 +16,9 @@ struct run_result {
     uint64_t writing_us;    /* from the first message to the last answer */
     uint64_t delivery_us;   /* from the first message, or the first poll, to the last delivery */
     uint64_t polls;         /* sent while it was measured */
-    uint64_t reconnects;    /* write connections that were lost and made again */
-    uint64_t not_signed_on; /* users who never received anything when signing on */
-    bool measured;          /* the following are there */
+    uint64_t not_signed_on; /* users whom the server did not come to know, or to reach */
+    struct wire_counts wire;
+    bool measured; /* the following are there */
     struct process_cost before, after;
     uint64_t resident_max;
 };

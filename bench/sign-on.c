@@ -47,7 +47,7 @@ void sign_on_free(struct sign_on *sign_on)
     free(sign_on);
 }
 
-static int send_one(struct sign_on *sign_on, struct channel *channel, size_t user)
+static int send_one(struct sign_on *sign_on, struct lane *lane, size_t user)
 {
     const struct roster_user *who = &sign_on->roster->users[user];
     struct v1_write write = {
@@ -56,21 +56,21 @@ static int send_one(struct sign_on *sign_on, struct channel *channel, size_t use
         .recipient = bytes_of(who->userid),
         .text = bytes_of(TEXT),
     };
-    int r = channel_send(channel, &write, TAG_BIT | (uint32_t)user);
+    int r = lane_send(lane, &write, TAG_BIT | (uint32_t)user);
 
     if (r == 0)
         sign_on->entries[user].waiting = true;
     return r;
 }
 
-int sign_on_send(struct sign_on *sign_on, struct channel *channel)
+int sign_on_send(struct sign_on *sign_on, struct lane *lane)
 {
     int r = 0;
 
-    while (r == 0 && sign_on->next < sign_on->roster->user_count && channel_ready(channel)) {
+    while (r == 0 && sign_on->next < sign_on->roster->user_count && lane_ready(lane)) {
         const struct entry *entry = &sign_on->entries[sign_on->next];
         if (!entry->waiting && !entry->stored)
-            r = send_one(sign_on, channel, sign_on->next);
+            r = send_one(sign_on, lane, sign_on->next);
         sign_on->next++;
     }
     return r;

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "bench/channel.h"
+#include "bench/lane.h"
 #include "bench/roster.h"
 
 struct sign_on;
@@ -19,8 +19,8 @@ static inline bool sign_on_is_tag(uint32_t tag)
 MUST_USE int sign_on_new(const struct roster *roster, struct sign_on **ret);
 void sign_on_free(struct sign_on *sign_on);
 
-/* Sends as many as the channel takes of those that were not sent yet. 0 or -errno. */
-MUST_USE int sign_on_send(struct sign_on *sign_on, struct channel *channel);
+/* Sends as many as the lane takes of those that were not sent yet. 0 or -errno. */
+MUST_USE int sign_on_send(struct sign_on *sign_on, struct lane *lane);
 
 /* Those that were refused, as busy perhaps, or lost, are to be sent again. */
 void sign_on_again(struct sign_on *sign_on);
