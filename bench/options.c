@@ -89,6 +89,10 @@ static const struct option_row rows[] = {
      "address from which users poll and on which they listen (127.0.0.1:0)"},
     {"users", KIND_TEXT, AT(users), 0, 0, "FILE", "lines userid:password; needed"},
     {"rooms", KIND_TEXT, AT(rooms), 0, 0, "FILE", "lines #room userid userid ..."},
+    {"protocol", KIND_NUMBER, AT(protocol), 1, 2, "N", "version of the protocol to speak (2)"},
+    {"tls", KIND_FLAG, AT(tls), 0, 0, NULL, "encrypt; any certificate is taken"},
+    {"attach", KIND_FLAG, AT(attach), 0, 0, NULL,
+     "receive over connections that are kept, without polls and pushes"},
     {"user-count", KIND_NUMBER, AT(user_count), 0, 1000000, "N", "take the first N users only"},
     {"writers", KIND_NUMBER, AT(writers), 1, 100000, "N", "the first N users write"},
     {"rate", KIND_NUMBER, AT(rate), 0, 10000000, "N",
@@ -218,7 +222,8 @@ static enum options_result read_options(int argc, char **argv, struct options *o
 
 static void set_defaults(struct options *options)
 {
-    *options = (struct options){.size = 100, .poll_interval = 1000, .drain = 30, .seed = 1};
+    *options =
+        (struct options){.size = 100, .poll_interval = 1000, .drain = 30, .seed = 1, .protocol = 2};
     (void)!addr_parse("127.0.0.1:9001", &options->polls);
     (void)!addr_parse("127.0.0.1:9002", &options->writes);
     (void)!addr_parse("127.0.0.1:0", &options->listen);
@@ -243,6 +248,10 @@ enum options_result options_parse(int argc, char **argv, struct options *ret)
         return wrong("a mode is missing");
     if (!options.users)
         return wrong("--users is missing");
+    if (options.protocol == 1 && (options.tls || options.attach))
+        return wrong("version 1 has neither --tls nor --attach");
+    if (options.attach && options.mode->pattern == PATTERN_NONE)
+        return wrong("with --attach nobody polls");
     if (options.seconds == 0 && options.count == 0)
         return wrong("one of --seconds and --count must not be 0");
     *ret = options;

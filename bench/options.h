@@ -42,7 +42,9 @@ struct options {
     uint64_t poll_interval; /* milliseconds */
     uint64_t drain;         /* seconds without a delivery after which the rest counts as lost */
     uint64_t seed;
-    uint64_t pid; /* of the daemon; 0: not measured */
+    uint64_t protocol; /* the version of it that is spoken */
+    bool tls, attach;  /* version 2 */
+    uint64_t pid;      /* of the daemon; 0: not measured */
     bool json;
     bool tolerate_repeats; /* a server that was killed may deliver again what it could not note */
 };

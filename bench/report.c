@@ -65,7 +65,11 @@ static void add_speed(struct report *report, const struct ledger *ledger,
     add(report, "delivery-p50", (double)histogram_quantile(ledger_delivery_us(ledger), 0.5), "us");
     add(report, "delivery-p99", (double)histogram_quantile(ledger_delivery_us(ledger), 0.99), "us");
     add(report, "reconnects", (double)result->wire.reconnects, "connections");
-    add(report, "polls", (double)result->polls, "datagrams");
+    add(report, "polls", (double)result->wire.polls, "datagrams");
+    add(report, "poll-answers", (double)result->wire.poll_answers, "datagrams");
+    add(report, "poll-answers-wrong", (double)result->wire.poll_answers_wrong, "datagrams");
+    add(report, "redelivered", (double)result->wire.redelivered, "deliveries");
+    add(report, "unreachable", (double)result->wire.unreachable, "users");
 }
 
 static void add_cost(struct report *report, const struct ledger_counts *counts,
@@ -80,8 +84,8 @@ static void add_cost(struct report *report, const struct ledger_counts *counts,
     add(report, "resident-after", (double)(result->after.resident / KIB), "KiB");
     add(report, "resident-max", (double)(result->resident_max / KIB), "KiB");
     add(report, "cpu-time", cpu_us / USEC_PER_SEC, "s");
-    if (counts->sent == 0 && result->polls > 0)
-        add(report, "cpu-per-poll", cpu_us / (double)result->polls, "us");
+    if (counts->sent == 0 && result->wire.polls > 0)
+        add(report, "cpu-per-poll", cpu_us / (double)result->wire.polls, "us");
     if (counts->delivered > 0)
         add(report, "cpu-per-delivery", cpu_us / (double)counts->delivered, "us");
 }
@@ -102,6 +106,7 @@ static bool judge(const struct options *options, const struct ledger_counts *cou
         {counts->out_of_order > 0, "messages came out of order"},
         {counts->contradictions > 0, "members of a conversation saw different orders"},
         {counts->unexpected > 0, "messages came to whom they were not for"},
+        {result->wire.poll_answers_wrong > 0, "polls were answered wrongly"},
         {counts->damaged > 0 && !options->tolerate_repeats, "messages were damaged"},
     };
     size_t len = 0;

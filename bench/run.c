@@ -47,13 +47,13 @@ struct run {
     bool reached; /* a connection has been made */
     uint64_t start_us;
     enum phase phase;
-    uint64_t phase_us;    /* when it began */
-    uint64_t write_us;    /* when writing began */
-    uint64_t delivery_us; /* when the last first delivery came */
-    uint64_t delivered;   /* ledger's count at that time */
-    uint64_t reading_us;  /* from when deliveries were possible */
-    uint64_t polls_before;
-    uint64_t waiting; /* messages whose answer is still to come */
+    uint64_t phase_us;         /* when it began */
+    uint64_t write_us;         /* when writing began */
+    uint64_t delivery_us;      /* when the last first delivery came */
+    uint64_t delivered;        /* ledger's count at that time */
+    uint64_t reading_us;       /* from when deliveries were possible */
+    struct wire_counts before; /* when measuring began */
+    uint64_t waiting;          /* messages whose answer is still to come */
     uint32_t next_writer;
     struct chooser *chooser;
     struct run_result result;
@@ -106,7 +106,7 @@ static struct wire_counts wire_counts(const struct run *run)
 
 static void begin_measuring(struct run *run)
 {
-    run->polls_before = wire_counts(run).polls;
+    run->before = wire_counts(run);
     run->result.measured = measure(run, &run->result.before);
     sample(run);
 }
@@ -115,7 +115,8 @@ static void begin_measuring(struct run *run)
 static void end_measuring(struct run *run)
 {
     run->result.wire = wire_counts(run);
-    run->result.polls = run->result.wire.polls - run->polls_before;
+    run->result.wire.polls -= run->before.polls;
+    run->result.wire.poll_answers -= run->before.poll_answers;
     run->result.measured = run->result.measured && measure(run, &run->result.after);
     loop_timer_cancel(run->loop, &run->sample);
 }
@@ -373,7 +374,7 @@ static void tick(void *userdata)
 static int make(struct run *run)
 {
     const struct options *options = run->options;
-    const struct wire_type *type = &wire_v1;
+    const struct wire_type *type = options->protocol == 1 ? &wire_v1 : &wire_v2;
     const struct wire_handler handler = {
         .answered = answered,
         .ready = ready,

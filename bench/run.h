@@ -12,13 +12,12 @@ struct run;
 
 /* What a run was like. Times in microseconds. */
 struct run_result {
-    uint64_t sign_on_us;    /* until every user had his first message; 0 if that was left out */
-    uint64_t writing_us;    /* from the first message to the last answer */
-    uint64_t delivery_us;   /* from the first message, or the first poll, to the last delivery */
-    uint64_t polls;         /* sent while it was measured */
-    uint64_t not_signed_on; /* users whom the server did not come to know, or to reach */
-    struct wire_counts wire;
-    bool measured; /* the following are there */
+    uint64_t sign_on_us;     /* until every user had his first message; 0 if that was left out */
+    uint64_t writing_us;     /* from the first message to the last answer */
+    uint64_t delivery_us;    /* from the first message, or the first poll, to the last delivery */
+    uint64_t not_signed_on;  /* users whom the server did not come to know, or to reach */
+    struct wire_counts wire; /* polls and their answers: while it was measured */
+    bool measured;           /* the following are there */
     struct process_cost before, after;
     uint64_t resident_max;
 };

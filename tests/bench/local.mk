@@ -6,5 +6,6 @@ tests_bench_ledger_test_SOURCES = tests/bench/ledger-test.c
 tests_bench_ledger_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bench_ledger_test_LDADD = $(BENCH_LIBS) $(CMOCKA_LIBS)
 endif
-TESTS += tests/bench/test_bench.py
-EXTRA_DIST += tests/bench/test_bench.py
+bench_scripts = tests/bench/test_bench.py tests/bench/test_bench_v2.py
+TESTS += $(bench_scripts)
+EXTRA_DIST += $(bench_scripts)

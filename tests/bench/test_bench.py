@@ -1,4 +1,4 @@
-"""multichat-bench against a server that is right, and against servers that are wrong in one thing
+"""multichat-bench speaking version 1, against a server that is right, and against servers that are wrong in one thing
 each, which it has to find.
 
 SPDX-License-Identifier: GPL-3.0-or-later
@@ -99,7 +99,7 @@ def bench(server, *arguments):
             file.write("// rooms\n\n")
             file.writelines("%s %s\n" % (room, " ".join(names)) for room, names in ROOMS.items())
         result = subprocess.run(
-            [program("multichat-bench"), *arguments, "--users", users, "--rooms", rooms,
+            [program("multichat-bench"), *arguments, "--protocol", "1", "--users", users, "--rooms", rooms,
              "--polls", "127.0.0.1:%d" % server.udp.getsockname()[1],
              "--writes", "127.0.0.1:%d" % server.tcp.getsockname()[1],
              "--poll-interval", "100", "--drain", "1", "--json"],
@@ -230,7 +230,7 @@ def test_server_that_is_not_there(tmp_path):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         result = subprocess.run(
-            [program("multichat-bench"), "backlog", "--users", str(users), "--writers", "2",
+            [program("multichat-bench"), "backlog", "--protocol", "1", "--users", str(users), "--writers", "2",
              "--drain", "1", "--writes", "127.0.0.1:%d" % nobody.getsockname()[1]],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
     assert (result.returncode, result.stdout) == (3, b"")

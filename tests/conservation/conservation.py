@@ -58,7 +58,7 @@ class Load:
 
     def __init__(self, daemon, options, kills):
         users, rooms = prepare(daemon, options.users)
-        argv = [multichat.program("multichat-bench"), "conserve", "--users", users,
+        argv = [multichat.program("multichat-bench"), "conserve", "--protocol", "1", "--users", users,
                 "--rooms", rooms, "--writers", str(options.writers), "--rate", str(options.rate),
                 "--seconds", str(options.seconds), "--json",
                 "--polls", "%s:%d" % daemon.polls, "--writes", "%s:%d" % daemon.writes,
