@@ -28,6 +28,7 @@ struct bll_link;
 /* What a link has become: the outlet gives its connection other limits. */
 enum bll_link_role {
     BLL_LINK_STRANGER,  /* nobody has signed on, or proved himself */
+    BLL_LINK_WRITER,    /* version 1 is spoken, which signs on with each frame */
     BLL_LINK_SIGNED_ON, /* somebody has */
     BLL_LINK_STREAM,    /* messages flow over it: attached, or a push that was proven */
 };

@@ -198,6 +198,7 @@ struct bll_link {
     struct list by_wakening; /* on bll.awake once they may go on */
     unsigned waiting_count;
     size_t waiting_bytes;
+    bool writer;  /* it speaks version 1 */
     bool signing; /* a hello or a resume is under way */
     bool secure;
     bool closed; /* freed once nothing is owed */

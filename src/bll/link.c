@@ -483,6 +483,16 @@ bool link_speaks_v2(const struct bll_link *link)
     return link->secure || link->account;
 }
 
+static void become_writer(struct bll_link *link)
+{
+    const struct bll_outlet *outlet = &link->bll->outlet;
+
+    if (link->writer || link->account || !bll_serves(link->bll, &link->from))
+        return;
+    link->writer = true;
+    outlet->set_role(outlet->userdata, link->connection, BLL_LINK_WRITER);
+}
+
 static void refuse_plain(struct bll_link *link, enum v2_verb verb, void *reply)
 {
     const struct v2_frame frame =
@@ -494,9 +504,11 @@ static void refuse_plain(struct bll_link *link, enum v2_verb verb, void *reply)
 void bll_link_frame(struct bll_link *link, struct bytes frame, void *reply)
 {
     struct bll *bll = link->bll;
-    int verb = v2_parse_verb(frame);
+    int verb = v2_parse_verb(frame), v1_verb = v1_parse_verb(frame, NULL);
 
-    if (verb < 0 && (v1_parse_verb(frame, NULL) >= 0 || !link_speaks_v2(link)))
+    if (verb < 0 && v1_verb == V1_VERB_WRITE)
+        become_writer(link);
+    if (verb < 0 && (v1_verb >= 0 || !link_speaks_v2(link)))
         v1_frame(bll, &link->from, frame, reply);
     else if (verb < 0)
         refuse_malformed(link, reply, PROTO_ERROR_MALFORMED, bytes_of(NO_KEY),

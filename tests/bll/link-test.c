@@ -77,6 +77,23 @@ static void malformed_frames_are_told_why_and_change_nothing(void **state)
     (void)line_hello(line, "alice", "-");
 }
 
+static void version_1_makes_a_writer_where_it_is_served(void **state)
+{
+    struct line *line = line_open(*state, PLAIN_ADDRESS, false);
+    struct line *far = line_open(*state, FAR_ADDRESS, false);
+
+    (void)line_ask(line, "nonsense");
+    assert_int_equal(line->role, BLL_LINK_STRANGER);
+    (void)line_ask(line, "wrmsg:alice:wrong:bob:text");
+    assert_int_equal(line->role, BLL_LINK_WRITER);
+    (void)line_ask(far, "wrmsg:alice:pw-alice:bob:text");
+    assert_int_equal(far->role, BLL_LINK_STRANGER);
+    (void)line_hello(line, "alice", "-");
+    assert_int_equal(line->role, BLL_LINK_SIGNED_ON);
+    (void)line_ask(line, "wrmsg:alice:pw-alice:bob:text");
+    assert_int_equal(line->role, BLL_LINK_SIGNED_ON);
+}
+
 static void goodbye_closes_whoever_says_it(void **state)
 {
     static const char *const addresses[] = {PLAIN_ADDRESS, FAR_ADDRESS};
@@ -278,6 +295,7 @@ int main(void)
         CASE(strangers_may_do_little),
         CASE(what_only_the_server_says_is_malformed),
         CASE(malformed_frames_are_told_why_and_change_nothing),
+        CASE(version_1_makes_a_writer_where_it_is_served),
         CASE(goodbye_closes_whoever_says_it),
         CASE(without_tls_only_plain_networks_are_served),
         CASE(both_versions_share_a_connection),
