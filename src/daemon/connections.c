@@ -1,76 +1,269 @@
-/* The connections of writers.
+/* The connections of clients.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/connections.h"
 
-#include "daemon/settings.h"
 #include "util/clock.h"
 #include "util/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define LOOKS_MAX 1024 /* connections that are looked at to find one that may give way */
+
+struct served {
+    struct connections *owner;
+    struct connection *connection;
+    struct bll_link *link; /* once it has opened */
+    size_t memory;         /* counted in owner->memory */
+    uint64_t since_us;     /* opened */
+    enum bll_link_role role;
+    bool secure;
+    bool ending; /* finished or suspended */
+};
+
+static struct served *served_of(const struct connection *connection)
+{
+    return connection_context(connection);
+}
+
+static struct served *served_at(struct list *link)
+{
+    return served_of(connection_from_link(link));
+}
+
+/* The logic unit remembers more of it than the next frame needs. */
+static bool signed_on(const struct served *served)
+{
+    return served->role != BLL_LINK_STRANGER && served->role != BLL_LINK_WRITER;
+}
+
+static void used(struct served *served)
+{
+    struct list *link = connection_link(served->connection);
+    list_remove(link);
+    list_append(&served->owner->open, link);
+}
+
+/* -- what happens to a connection ------------------------------------------------------------- */
+
+static void opened(void *userdata, struct connection *connection, bool secure)
+{
+    struct connections *connections = userdata;
+    struct served *served = served_of(connection);
+    served->secure = secure;
+    connections->secure_count += secure;
+    used(served);
+    if (bll_link_new(connections->bll, connection_peer(connection), secure, served, &served->link) <
+        0)
+        connection_close(connection);
+}
+
+/* A stranger does not stay one by asking for things that strangers may ask for. */
+static bool is_late(const struct served *served)
+{
+    const struct connections *connections = served->owner;
+    return served->role == BLL_LINK_STRANGER &&
+           loop_now(connections->loop) - served->since_us >
+               connections->settings.limits[BLL_LINK_STRANGER].idle_us;
+}
 
 static void frame(void *userdata, struct connection *connection, struct bytes frame,
                   struct reply *reply)
 {
     struct connections *connections = userdata;
-    bll_frame(connections->bll, connection_peer(connection), frame, reply);
+    struct served *served = served_of(connection);
+    used(served);
+    if (is_late(served))
+        bll_refuse(connections->bll, served->link, PROTO_ERROR_TIMEOUT, reply);
+    else
+        bll_link_frame(served->link, frame, reply);
+}
+
+static void drained(void *userdata, struct connection *connection)
+{
+    bll_link_drained(served_of(connection)->link);
 }
 
 static void refuse(void *userdata, struct connection *connection, enum connection_refusal why,
                    struct reply *reply)
 {
+    static const enum proto_error errors[] = {
+        [CONNECTION_TOO_LONG] = PROTO_ERROR_TOO_LONG,
+        [CONNECTION_IDLE] = PROTO_ERROR_TIMEOUT,
+        [CONNECTION_SLOW] = PROTO_ERROR_TIMEOUT,
+    };
     struct connections *connections = userdata;
-    if (why == CONNECTION_TOO_LONG)
-        bll_refuse_too_long(connections->bll, reply);
-    else
-        bll_refuse_idle(connections->bll, reply);
+    bll_refuse(connections->bll, served_of(connection)->link, errors[why], reply);
 }
 
-static void closed(void *userdata, struct connection *connection, const struct addr *from)
+/* A peer who has signed on meanwhile would not be known to the next daemon. What cannot be kept is
+ * closed, as it would be without a store. */
+static void suspended(void *userdata, struct connection *connection, int fd, struct bytes input)
 {
     struct connections *connections = userdata;
-    list_remove(connection_link(connection));
-    peercount_give(connections->peers, from);
-}
-
-/* What cannot be kept is closed, as it would be without a store. */
-static void suspended(void *userdata, const struct addr *from, int fd, struct bytes input)
-{
-    struct connections *connections = userdata;
-    int r = descriptor_store_keep(connections->suspended_count++, fd, input);
+    int r = -EISCONN;
+    if (!signed_on(served_of(connection)))
+        r = descriptor_store_keep(connections->suspended_count++, fd, input);
     if (r < 0)
         log_debug("a connection is not kept over the restart: %s", strerror(-r));
     close(fd);
 }
 
+static void closed(void *userdata, struct connection *connection, const struct addr *from)
+{
+    struct connections *connections = userdata;
+    struct served *served = served_of(connection);
+    list_remove(connection_link(connection));
+    connections->count--;
+    connections->secure_count -= served->secure;
+    connections->memory -= served->memory;
+    bll_link_closed(served->link);
+    peercount_give(connections->peers, from);
+    free(served);
+}
+
+/* -- what the logic unit asks for ------------------------------------------------------------- */
+
+void served_write(struct served *served, struct bytes frames)
+{
+    used(served);
+    connection_write(served->connection, frames);
+}
+
+size_t served_waiting(const struct served *served)
+{
+    return connection_waiting(served->connection);
+}
+
+void served_set_role(struct served *served, enum bll_link_role role)
+{
+    served->role = role;
+    connection_set_limits(served->connection, &served->owner->settings.limits[role]);
+}
+
+void served_close(struct served *served)
+{
+    served->ending = true;
+    connection_finish(served->connection);
+}
+
+/* -- making room ------------------------------------------------------------------------------ */
+
+/* True if nothing is lost by closing it: its peer comes again when he wants to. */
+static bool expendable(const struct served *served)
+{
+    return !connection_busy(served->connection) &&
+           (served->link == NULL || bll_link_idle(served->link));
+}
+
+/* Closes the longest unused one that owes nothing; `anyhow`: whatever it owes. False if there is
+ * none. */
+static bool evict(struct connections *connections, bool anyhow)
+{
+    unsigned looks = 0;
+    LIST_FOREACH_SAFE (link, &connections->open) {
+        struct served *served = served_at(link);
+        if (anyhow || expendable(served)) {
+            metrics_add(connections->metrics, METRIC_CONNECTIONS_EVICTED, 1);
+            connection_close(served->connection);
+            return true;
+        }
+        if (++looks == LOOKS_MAX)
+            break;
+    }
+    return false;
+}
+
+static bool make_room(struct connections *connections)
+{
+    const struct connection_settings *settings = &connections->settings;
+    bool full =
+        connections->count >= settings->count_max || connections->memory >= settings->memory_max;
+    return !full || evict(connections, false);
+}
+
+static void measure(struct connections *connections, struct served *served)
+{
+    size_t memory = connection_memory(served->connection);
+    connections->memory += memory - served->memory;
+    served->memory = memory;
+}
+
+void connections_tick(struct connections *connections)
+{
+    static struct log_limit limit = {.burst = 1, .interval_us = 60 * USEC_PER_SEC};
+    LIST_FOREACH_SAFE (link, &connections->open)
+        measure(connections, served_at(link));
+    while (connections->memory > connections->settings.memory_max &&
+           (evict(connections, false) || evict(connections, true)))
+        log_limited(&limit, LOG_WARNING, "connections closed for want of memory",
+                    "connections take more memory than limits.memory: the longest unused are "
+                    "closed");
+}
+
+/* -- taking up -------------------------------------------------------------------------------- */
+
+static const struct connection_handler handler = {
+    .opened = opened,
+    .frame = frame,
+    .drained = drained,
+    .refuse = refuse,
+    .suspended = suspended,
+    .closed = closed,
+};
+
+/* Takes the descriptor over on success. 0 or -errno. */
+static int take_up(struct connections *connections, int fd, const struct addr *from,
+                   enum connection_carrier carrier, struct connection **ret)
+{
+    struct served *served = malloc(sizeof *served);
+    if (served == NULL)
+        return -ENOMEM;
+    *served = (struct served){.owner = connections, .since_us = loop_now(connections->loop)};
+    struct connection_handler own = handler;
+    own.userdata = connections;
+    int r = connection_new(connections->loop, fd, from, carrier, connections->tls,
+                           &connections->settings.limits[BLL_LINK_STRANGER], &own,
+                           connections->metrics, &served->connection);
+    if (r < 0) {
+        free(served);
+        return r;
+    }
+    connection_set_context(served->connection, served);
+    list_append(&connections->open, connection_link(served->connection));
+    connections->count++;
+    measure(connections, served);
+    *ret = served->connection;
+    return 0;
+}
+
 /* Takes the descriptor over, and the peer's count: NULL if that fails. */
-static struct connection *take_up(struct connections *connections, int fd, const struct addr *from)
+static struct connection *take_accepted(struct connections *connections, int fd,
+                                        const struct addr *from)
 {
     static struct log_limit limit = {.burst = 5, .interval_us = 60 * USEC_PER_SEC};
-    const struct connection_handler handler = {.frame = frame,
-                                               .refuse = refuse,
-                                               .suspended = suspended,
-                                               .closed = closed,
-                                               .userdata = connections};
-    struct connection *connection;
-    int r = connection_new(connections->loop, fd, from, CONNECTION_PLAIN, NULL,
-                           &connections->limits, &handler, connections->metrics, &connection);
-    if (r < 0) {
+    struct connection *connection = NULL;
+    int r = -ENOBUFS;
+    if (make_room(connections))
+        r = take_up(connections, fd, from, CONNECTION_DETECT, &connection);
+    if (r == 0)
+        return connection;
+    if (r == -ENOBUFS)
+        metrics_add(connections->metrics, METRIC_CONNECTIONS_REFUSED, 1);
+    else
         log_limited(&limit, LOG_WARNING, "connections not taken up",
                     "a connection cannot be taken up: %s", strerror(-r));
-        peercount_give(connections->peers, from);
-        close(fd);
-        return NULL;
-    }
-    list_append(&connections->open, connection_link(connection));
-    return connection;
+    peercount_give(connections->peers, from);
+    close(fd);
+    return NULL;
 }
 
 static void accepted(void *userdata, int fd, const struct addr *from)
 {
-    (void)take_up(userdata, fd, from);
+    (void)take_accepted(userdata, fd, from);
 }
 
 /* -- from the daemon before this one ---------------------------------------------------------- */
@@ -92,8 +285,9 @@ static bool go_on_with(struct connections *connections, struct kept_connection *
         peercount_take(connections->peers, &from) < 0)
         return false;
     char *input = NULL;
-    long len = kept_connection_input(kept, connection_input_max(&connections->limits), &input);
-    struct connection *connection = take_up(connections, kept->socket, &from);
+    size_t max = connection_input_max(&connections->settings.limits[BLL_LINK_STRANGER]);
+    long len = kept_connection_input(kept, max, &input);
+    struct connection *connection = take_accepted(connections, kept->socket, &from);
     kept->socket = -1;
     if (connection != NULL &&
         (len < 0 ||
@@ -115,6 +309,8 @@ static void go_on_with_all(struct connections *connections, struct sockets *sock
     kept_connections_deinit(&sockets->kept);
 }
 
+/* -- the whole -------------------------------------------------------------------------------- */
+
 static int listen_on(struct connections *connections, struct sockets *sockets, unsigned index)
 {
     int fd = sockets_take(sockets, SOCKET_WRITES, index);
@@ -129,13 +325,15 @@ static int listen_on(struct connections *connections, struct sockets *sockets, u
 
 int connections_init(struct connections *connections, struct loop *loop, struct bll *bll,
                      struct metrics *metrics, const struct daemon_config *config,
-                     struct sockets *sockets)
+                     struct tls_context *tls, struct sockets *sockets)
 {
-    *connections = (struct connections){
-        .loop = loop, .bll = bll, .metrics = metrics, .limits = settings_connection(config)};
+    *connections = (struct connections){.loop = loop,
+                                        .bll = bll,
+                                        .metrics = metrics,
+                                        .tls = tls_context_ref(tls),
+                                        .settings = settings_connections(config)};
     list_init(&connections->open);
-    int r = peercount_new((unsigned)config->limits.connections_per_address,
-                          (unsigned)config->limits.connections, &connections->peers);
+    int r = peercount_new(connections->settings.per_address, UINT_MAX, &connections->peers);
     for (unsigned i = 0; i < sockets->count[SOCKET_WRITES] && r == 0; i++)
         r = listen_on(connections, sockets, i);
     if (r == 0)
@@ -154,33 +352,49 @@ void connections_deinit(struct connections *connections)
     if (connections->loop == NULL)
         return;
     stop_accepting(connections);
-    LIST_FOREACH_SAFE (link, &connections->open)
-        connection_close(connection_from_link(link));
+    while (!list_empty(&connections->open))
+        connection_close(connection_from_link(connections->open.next));
 }
 
 void connections_free(struct connections *connections)
 {
     peercount_free(connections->peers);
+    tls_context_unref(connections->tls);
     *connections = (struct connections){0};
 }
 
-void connections_set_limits(struct connections *connections, const struct daemon_config *config)
+void connections_configure(struct connections *connections, const struct daemon_config *config,
+                           struct tls_context *tls)
 {
-    connections->limits = settings_connection(config);
-    peercount_set_limits(connections->peers, (unsigned)config->limits.connections_per_address,
-                         (unsigned)config->limits.connections);
+    tls_context_ref(tls);
+    tls_context_unref(connections->tls);
+    connections->tls = tls;
+    connections->settings = settings_connections(config);
+    peercount_set_limits(connections->peers, connections->settings.per_address, UINT_MAX);
 }
 
-void connections_finish(struct connections *connections)
+static void end(struct served *served)
 {
-    void (*end)(struct connection *) =
-        descriptor_store_usable() ? connection_suspend : connection_finish;
+    bool keep = !signed_on(served) && !served->secure && descriptor_store_usable();
+    served->ending = true;
+    if (keep)
+        connection_suspend(served->connection);
+    else
+        connection_finish(served->connection);
+}
+
+/* Acknowledgements may be on their way over a stream. */
+static bool may_end(const struct served *served)
+{
+    return served->role != BLL_LINK_STREAM || bll_link_idle(served->link);
+}
+
+void connections_finish(struct connections *connections, bool late)
+{
     stop_accepting(connections);
-    LIST_FOREACH_SAFE (link, &connections->open)
-        end(connection_from_link(link));
-}
-
-unsigned connections_count(const struct connections *connections)
-{
-    return connections->peers != NULL ? peercount_total(connections->peers) : 0;
+    LIST_FOREACH_SAFE (link, &connections->open) {
+        struct served *served = served_at(link);
+        if (!served->ending && (late || may_end(served)))
+            end(served);
+    }
 }

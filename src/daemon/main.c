@@ -113,7 +113,7 @@ static int check(const struct options *options)
 static void raise_descriptor_limit(const struct daemon_config *config)
 {
     struct rlimit limit;
-    uint64_t wanted = config->limits.connections + config->limits.pushes + 128;
+    uint64_t wanted = config->limits.connections + 2 * config->limits.pushes + 128;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
     if (limit.rlim_cur < wanted) {

@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/outlet.h"
 
+#include "daemon/connections.h"
 #include "io/connection.h"
+#include "util/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,6 +61,31 @@ static void reply(void *userdata, void *reply, struct bytes answer, bool close)
         reply_drop(reply, close);
 }
 
+static void write_frames(void *userdata, void *connection, struct bytes frames)
+{
+    served_write(connection, frames);
+}
+
+static size_t waiting(void *userdata, void *connection)
+{
+    return served_waiting(connection);
+}
+
+static void set_role(void *userdata, void *connection, enum bll_link_role role)
+{
+    served_set_role(connection, role);
+}
+
+static void close_connection(void *userdata, void *connection)
+{
+    served_close(connection);
+}
+
+static uint64_t real_ms(void *userdata)
+{
+    return clock_real_ms();
+}
+
 static uint64_t now(void *userdata)
 {
     struct outlet *outlet = userdata;
@@ -104,6 +131,11 @@ struct bll_outlet outlet_interface(struct outlet *outlet)
     return (struct bll_outlet){
         .reply = reply,
         .push = start_push,
+        .write = write_frames,
+        .waiting = waiting,
+        .set_role = set_role,
+        .close = close_connection,
+        .real_ms = real_ms,
         .now = now,
         .wake = wake,
         .userdata = outlet,

@@ -1,4 +1,5 @@
-/* What leaves the logic unit: answers go to their connections, pushes to the pusher.
+/* What leaves the logic unit: answers and messages go to their connections, pushes of version 1 to
+ * the pusher.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
@@ -16,7 +17,7 @@ struct outlet {
     struct list pushes; /* those under way */
 };
 
-/* `loop` and `pusher` are borrowed. */
+/* All are borrowed. */
 void outlet_init(struct outlet *outlet, struct loop *loop, struct pusher *pusher);
 
 /* Tells the logic unit that the pushes still under way have failed. After pusher_free(), before

@@ -23,10 +23,19 @@ static json_t *presence(const struct bll *bll)
 {
     struct bll_status status;
     bll_status(bll, &status);
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "accounts", (json_int_t)status.accounts,
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "accounts", (json_int_t)status.accounts,
                      "devices", (json_int_t)status.devices, "present", (json_int_t)status.present,
-                     "pushing", (json_int_t)status.pushing, "waiting", (json_int_t)status.waiting,
+                     "pushing", (json_int_t)status.pushing, "streams", (json_int_t)status.streams,
+                     "attached", (json_int_t)status.attached, "waiting", (json_int_t)status.waiting,
                      "recent_bytes", (json_int_t)status.tail_bytes);
+}
+
+static json_t *connections(const struct report *report)
+{
+    const struct connections *open = report->connections;
+    return json_pack("{s:i,s:i,s:I,s:i,s:i}", "clients", (int)open->count, "tls",
+                     (int)open->secure_count, "memory_bytes", (json_int_t)open->memory, "pushes",
+                     (int)report->pushes, "control", (int)report->control_connections);
 }
 
 static json_t *tls(const struct certificate *certificate)
@@ -44,10 +53,7 @@ void report_add(const struct report *report, json_t *into)
                                   (json_int_t)(report->uptime_us / USEC_PER_SEC)));
     json_object_set_new(into, "tls", tls(report->certificate));
     json_object_set_new(into, "presence", presence(report->bll));
-    json_object_set_new(into, "connections",
-                        json_pack("{s:i,s:i,s:i}", "writers", (int)report->connections, "pushes",
-                                  (int)report->pushes, "control",
-                                  (int)report->control_connections));
+    json_object_set_new(into, "connections", connections(report));
     json_object_set_new(into, "counters", counters(report->metrics));
 }
 

@@ -5,6 +5,7 @@
 
 #include "bll/bll.h"
 #include "daemon/certificate.h"
+#include "daemon/connections.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@ struct report {
     const struct metrics *metrics;
     const struct certificate *certificate;
     uint64_t uptime_us;
-    unsigned connections, pushes, control_connections;
+    const struct connections *connections;
+    unsigned pushes, control_connections;
 };
 
 /* Adds the sections "daemon", "tls", "presence", "connections" and "counters" to an answer. */

@@ -34,6 +34,7 @@
 #define DAY_US           (24ULL * 60 * 60 * USEC_PER_SEC)
 #define STATUS_TICKS     10                 /* ticks between two looks at the status line */
 #define STOP_US          (3 * USEC_PER_SEC) /* time to finish what is under way */
+#define STOP_STREAMS_US  (1 * USEC_PER_SEC) /* of it for acknowledgements on their way */
 #define STOP_CHECK_US    (10 * USEC_PER_MSEC)
 
 struct server {
@@ -74,7 +75,7 @@ static struct report report_of(const struct server *server)
         .metrics = &server->metrics,
         .certificate = &server->identity.certificate,
         .uptime_us = loop_now(server->loop) - server->started_us,
-        .connections = connections_count(&server->connections),
+        .connections = &server->connections,
         .pushes = pusher_active(server->pusher),
         .control_connections = server->control.connection_count,
     };
@@ -249,6 +250,7 @@ static void tick(void *userdata)
 {
     struct server *server = userdata;
     bll_tick(server->bll);
+    connections_tick(&server->connections);
     if (++server->ticks % STATUS_TICKS == 0)
         tell_status(server);
     if (loop_timer_set(server->loop, &server->tick, loop_now(server->loop) + TICK_US) < 0)
@@ -266,10 +268,13 @@ static void close_ports(struct server *server)
 static void check_stopped(void *userdata)
 {
     struct server *server = userdata;
-    unsigned connections = connections_count(&server->connections);
+    uint64_t now = loop_now(server->loop);
+    connections_finish(&server->connections,
+                       now + STOP_US - STOP_STREAMS_US >= server->stop_deadline_us);
+    unsigned connections = server->connections.count;
     unsigned pushes = pusher_active(server->pusher);
     bool stored = bll_flush_cursors(server->bll);
-    bool late = loop_now(server->loop) >= server->stop_deadline_us;
+    bool late = now >= server->stop_deadline_us;
     if (late && (connections > 0 || pushes > 0))
         log_warning("stopping with %u connections and %u pushes not finished", connections, pushes);
     if (late || (connections == 0 && pushes == 0 && stored))
@@ -292,7 +297,6 @@ static void stop(struct server *server)
     bll_quiesce(server->bll);
     close_ports(server);
     control_stop(&server->control);
-    connections_finish(&server->connections);
     check_stopped(server);
 }
 
@@ -310,7 +314,7 @@ static int apply(struct server *server, struct daemon_config *config, struct ide
     struct pusher_limits pushes = settings_pusher(config);
     password_pool_set_cost(server->pool, &cost);
     pusher_set_limits(server->pusher, &pushes);
-    connections_set_limits(&server->connections, config);
+    connections_configure(&server->connections, config, identity->certificate.context);
     log_set_level(daemon_config_priority(config));
     daemon_config_deinit(&server->config);
     server->config = *config;
@@ -383,7 +387,8 @@ static int start_outside(struct server *server)
     int r = open_ports(server);
     if (r == 0)
         r = connections_init(&server->connections, server->loop, server->bll, &server->metrics,
-                             &server->config, &server->sockets);
+                             &server->config, server->identity.certificate.context,
+                             &server->sockets);
     if (r == 0)
         r = start_control(server);
     if (r == 0)
@@ -465,9 +470,9 @@ static void close_outside(struct server *server)
     loop_timer_cancel(server->loop, &server->stop_check);
     close_ports(server);
     control_stop(&server->control);
-    connections_deinit(&server->connections);
     if (server->bll != NULL)
         bll_quiesce(server->bll);
+    connections_deinit(&server->connections);
     pusher_free(server->pusher);
     if (server->bll != NULL) {
         outlet_abandon(&server->outlet);

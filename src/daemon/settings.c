@@ -5,17 +5,22 @@
 
 #include "daemon/secret.h"
 #include "proto/v1.h"
+#include "proto/v2.h"
 #include "util/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* What a frame holds beside its text: verb, colons, and the longest names. A frame over
- * limits.text by more than this is refused before it is whole. */
-#define FRAME_OVERHEAD (sizeof "wrmsg::::" + V1_USERID_MAX + V1_PASSWORD_MAX + V1_RECIPIENT_MAX)
+/* What a frame of version 1 holds beside its text: verb, colons, and the longest names. A frame
+ * over limits.text by more than this, or by what version 2 has beside it, is refused before it is
+ * whole.
+ */
+#define V1_OVERHEAD (sizeof "wrmsg::::" + V1_USERID_MAX + V1_PASSWORD_MAX + V1_RECIPIENT_MAX)
 
-/* Bytes of answers that may wait for one connection; an answer is a line of error at most. */
-#define OUTPUT_MAX (64 * 1024)
+/* Bytes that may wait for one connection to take them: answers, a line each; over a stream
+ * messages, of which more than the longest has to fit. */
+#define ANSWERS_MAX  (64 * 1024)
+#define MESSAGES_MAX (128 * 1024)
 
 _Static_assert(SECRET_LEN == BLL_SECRET_LEN, "the secret is what sessions are derived from");
 _Static_assert((int)DAEMON_PORT_ORDER_AUTO == (int)PORT_ORDER_AUTO &&
@@ -73,14 +78,33 @@ struct pusher_limits settings_pusher(const struct daemon_config *config)
     };
 }
 
-struct connection_limits settings_connection(const struct daemon_config *config)
+static size_t larger(size_t a, size_t b)
 {
-    return (struct connection_limits){
-        .frame_max = config->limits.text + FRAME_OVERHEAD,
-        .output_max = OUTPUT_MAX,
+    return a > b ? a : b;
+}
+
+struct connection_settings settings_connections(const struct daemon_config *config)
+{
+    const struct connection_limits common = {
+        .frame_max = larger(config->limits.text + V1_OVERHEAD, v2_frame_max(config->limits.text)),
+        .output_max = ANSWERS_MAX,
         .owed_max = (unsigned)config->limits.answers,
         .idle_us = config->limits.idle,
+        .frame_us = config->limits.frame,
     };
+    struct connection_settings settings = {
+        .limits = {[BLL_LINK_STRANGER] = common,
+                   [BLL_LINK_WRITER] = common,
+                   [BLL_LINK_SIGNED_ON] = common,
+                   [BLL_LINK_STREAM] = common},
+        .count_max = (unsigned)config->limits.connections,
+        .per_address = (unsigned)config->limits.connections_per_address,
+        .memory_max = config->limits.memory,
+    };
+    settings.limits[BLL_LINK_STRANGER].idle_us = config->limits.sign_on;
+    settings.limits[BLL_LINK_STREAM].idle_us = 0; /* messages come when they come */
+    settings.limits[BLL_LINK_STREAM].output_max = MESSAGES_MAX;
+    return settings;
 }
 
 int settings_keep_fixed(struct daemon_config *config, const struct daemon_config *running)

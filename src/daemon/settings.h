@@ -13,7 +13,14 @@
 struct bll_config settings_bll(const struct daemon_config *config,
                                const uint8_t secret[BLL_SECRET_LEN]);
 struct pusher_limits settings_pusher(const struct daemon_config *config);
-struct connection_limits settings_connection(const struct daemon_config *config);
+
+/* What connections may take: each by what it is used for, and all together. */
+struct connection_settings {
+    struct connection_limits limits[BLL_LINK_STREAM + 1];
+    unsigned count_max, per_address;
+    size_t memory_max;
+};
+struct connection_settings settings_connections(const struct daemon_config *config);
 
 /* Makes `config`, just loaded, fit to replace `running`: keys that cannot change while the daemon
  * runs keep their running value, and a warning names them. 0 or -ENOMEM. */

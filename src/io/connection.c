@@ -149,7 +149,7 @@ void connection_suspend(struct connection *connection)
 static void hand_over(struct connection *connection)
 {
     loop_remove(connection->loop, &connection->source);
-    connection->handler.suspended(connection->handler.userdata, &connection->from, connection->fd,
+    connection->handler.suspended(connection->handler.userdata, connection, connection->fd,
                                   buffer_peek(&connection->input));
     leave(connection);
 }

@@ -61,7 +61,7 @@ struct connection_handler {
                    struct reply *reply);
     /* The connection was suspended: `fd` is the callee's now, and `input` (valid during the call)
      * is what has been read of it and not been used. `closed` follows. */
-    void (*suspended)(void *userdata, const struct addr *from, int fd, struct bytes input);
+    void (*suspended)(void *userdata, struct connection *connection, int fd, struct bytes input);
     /* The connection is over and about to be freed. */
     void (*closed)(void *userdata, struct connection *connection, const struct addr *from);
     void *userdata;

@@ -19,6 +19,7 @@
     X(POLLS_UNANSWERED, "polls-unanswered", "answers to polls that could not be sent")             \
     X(CONNECTIONS, "connections", "TCP connections accepted")                                      \
     X(CONNECTIONS_REFUSED, "connections-refused", "connections closed at once by a limit")         \
+    X(CONNECTIONS_EVICTED, "connections-evicted", "connections closed to make room for others")    \
     X(CONNECTIONS_TIMED_OUT, "connections-timed-out", "connections closed for being idle")         \
     X(CONNECTIONS_SLOW, "connections-slow",                                                        \
       "connections closed because a frame or a handshake took too long")                           \

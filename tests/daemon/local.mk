@@ -1,10 +1,12 @@
 # tests/daemon: the daemon as a service: its sockets, its signals, its control socket.
 daemon_tests = \
+	tests/daemon/test_connections.py \
 	tests/daemon/test_control.py \
 	tests/daemon/test_descriptor_store.py \
 	tests/daemon/test_identity.py \
 	tests/daemon/test_service.py \
-	tests/daemon/test_sockets.py
+	tests/daemon/test_sockets.py \
+	tests/daemon/test_tls.py
 TESTS += $(daemon_tests)
 EXTRA_DIST += $(daemon_tests) tests/daemon/conftest.py
 

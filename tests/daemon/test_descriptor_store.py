@@ -133,7 +133,7 @@ def test_a_peer_that_left_meanwhile_is_no_error(manager):
     connection.close()
     manager.start()
     manager.daemon.process.wait_log("go on after the restart")
-    manager.daemon.wait_figure("writers", lambda count: count == 0)
+    manager.daemon.wait_figure("clients", lambda count: count == 0)
     manager.stop()
 
 

@@ -36,9 +36,9 @@ static void on_refuse(void *userdata, struct connection *which, enum connection_
     reply_drop(reply, true);
 }
 
-static void on_suspended(void *userdata, const struct addr *from, int fd, struct bytes bytes)
+static void on_suspended(void *userdata, struct connection *suspended, int fd, struct bytes bytes)
 {
-    assert_true(addr_equal(from, &client_addr));
+    assert_true(addr_equal(connection_peer(suspended), &client_addr));
     suspended_fd = fd;
     if (bytes.len > 0)
         memcpy(input, bytes.data, bytes.len);

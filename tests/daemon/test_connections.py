@@ -1,0 +1,145 @@
+"""What connections may take: time, places, memory. Who is slow or idle makes way, and nobody else
+notices.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import select
+import signal
+import socket
+import time
+
+import pytest
+
+import multichat
+from v2 import Closed, Connection
+
+
+@pytest.fixture(name="daemon")
+def make_daemon():
+    daemon = multichat.Daemon()
+    yield daemon
+    daemon.close()
+
+
+def start(daemon, **settings):
+    daemon.settings.update({key.replace("__", "."): value for key, value in settings.items()})
+    daemon.start()
+    daemon.add_users("alice", "bob")
+    return daemon
+
+
+def hello(daemon, userid="alice", tls=True):
+    connection = Connection.open(daemon.writes, tls)
+    connection.sign_on("hello:2:%s:pw-%s:-" % (userid, userid))
+    return connection
+
+
+def dribble(connected, data, pause=0.05):
+    """Sends a byte at a time until the peer has closed; what came back, and after how long."""
+    begun, answer = time.monotonic(), b""
+    for byte in data:
+        try:
+            connected.sendall(bytes([byte]))
+            if select.select([connected], [], [], pause)[0]:
+                break
+        except ConnectionError:
+            break
+    connected.settimeout(multichat.PATIENCE)
+    try:
+        while chunk := connected.recv(4096):
+            answer += chunk
+    except ConnectionError:
+        pass
+    return answer, time.monotonic() - begun
+
+
+def test_slow_sender_is_cut_and_others_go_on(daemon):
+    start(daemon, limits__frame=1)
+    with hello(daemon, "bob") as bob, socket.create_connection(daemon.writes) as slow:
+        slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        answer, took = dribble(slow, b"hello:2:alice:" + b"x" * 200)
+        assert answer.startswith(b"err:timeout:"), answer
+        assert 0.9 < took < 8
+        assert bob.ask("ping", "pong") == []
+        assert bob.send("*", "hello").seq == 1
+
+
+def test_slow_handshake_is_cut(daemon):
+    start(daemon, limits__frame=1)
+    with socket.create_connection(daemon.writes) as slow:
+        answer, took = dribble(slow, b"\x16\x03\x01\x02\x00\x01" + bytes(200))
+        assert b"err:" not in answer
+        assert 0.9 < took < 8
+    hello(daemon).close()
+
+
+def test_stranger_has_his_time_to_sign_on(daemon):
+    start(daemon, limits__sign_on=1)
+    with hello(daemon) as alice, socket.create_connection(daemon.writes) as stranger:
+        stranger.settimeout(multichat.PATIENCE)
+        assert stranger.recv(4096).startswith(b"err:timeout:")
+        assert stranger.recv(4096) == b""
+        assert alice.ask("ping", "pong") == []
+
+
+def test_stranger_does_not_stay_one_by_asking(daemon):
+    start(daemon, limits__sign_on=1)
+    with Connection.open(daemon.writes) as stranger:
+        begun = time.monotonic()
+        while time.monotonic() < begun + multichat.PATIENCE:
+            stranger.write("ping")
+            frame = stranger.read()
+            if frame != ["pong"]:
+                break
+            select.select([stranger.socket], [], [], 0.05)
+        assert frame[:2] == ["err", "timeout"]
+        assert time.monotonic() - begun > 0.9
+
+
+def test_longest_idle_makes_way_when_all_places_are_taken(daemon):
+    start(daemon, limits__connections=3)
+    first, second, third = (hello(daemon) for _ in range(3))
+    assert first.ask("ping", "pong") == []
+    with hello(daemon) as fourth:
+        assert second.wait_closed() == []
+        for connection in (first, third, fourth):
+            assert connection.ask("ping", "pong") == []
+        assert daemon.figure("connections-evicted") == 1
+    for connection in (first, second, third):
+        connection.close()
+
+
+def test_memory_of_connections_has_a_limit(daemon):
+    start(daemon, limits__memory=4)
+    connections = [Connection.open(daemon.writes) for _ in range(400)]
+    try:
+        daemon.wait_figure("connections-evicted", lambda count: count > 0)
+        daemon.wait_figure("memory-bytes", lambda count: count <= 4 * 1024 * 1024)
+        assert connections[-1].ask("ping", "pong") == []
+        with pytest.raises((Closed, ConnectionError)):
+            connections[0].ask("ping", "pong")
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_many_from_one_address_are_refused(daemon):
+    start(daemon, limits__connections_per_address=2)
+    with hello(daemon) as first, hello(daemon) as second:
+        with socket.create_connection(daemon.writes) as third:
+            third.settimeout(multichat.PATIENCE)
+            assert third.recv(10) == b""
+        assert first.ask("ping", "pong") == [] and second.ask("ping", "pong") == []
+    assert daemon.figure("connections-evicted") == 0
+
+
+# -- stopping
+
+
+def test_stop_ends_tls_in_order(daemon):
+    """close_notify: the end of the stream is no reset."""
+    start(daemon)
+    with hello(daemon) as alice:
+        daemon.process.child.send_signal(signal.SIGTERM)
+        assert alice.socket.recv(100) == b""
+    daemon.stop()
