@@ -139,7 +139,7 @@ static void logic_up(struct fixture *fixture)
     struct password_cost cost = {.operations = 1, .memory = 8 << 20};
     char *error = NULL;
 
-    assert_int_equal(dal_open(&fixture->storage, &error), 0);
+    assert_int_equal(fixture->open_storage(&fixture->storage, &error), 0);
     assert_int_equal(password_pool_new(1, 64, &cost, &fixture->pool), 0);
     assert_int_equal(
         bll_new(&fixture->config, &outlet, fixture->pool, &fixture->metrics, &fixture->bll), 0);
@@ -318,6 +318,7 @@ int fixture_setup(void **state)
         .queue_max = 4096,
         .migrate = true,
     };
+    fixture->open_storage = dal_open;
     fixture->now_us = 1000 * USEC_PER_SEC;
     fixture->real_ms = 1700000000000;
     list_init(&fixture->lines);

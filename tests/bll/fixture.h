@@ -27,6 +27,7 @@ struct dialled {
 struct fixture {
     char folder[64];
     struct dal_config storage;
+    int (*open_storage)(const struct dal_config *config, char **ret_error);
     struct bll_config config;
     struct network networks[2];
     struct password_pool *pool;

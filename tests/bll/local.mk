@@ -5,6 +5,7 @@ bll_tests = \
 	tests/bll/backlog-test \
 	tests/bll/delivery-test \
 	tests/bll/device-test \
+	tests/bll/fault-test \
 	tests/bll/hello-test \
 	tests/bll/link-test \
 	tests/bll/passwd-test \
@@ -25,6 +26,11 @@ tests_bll_delivery_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_device_test_SOURCES = tests/bll/device-test.c $(bll_fixture)
 tests_bll_device_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_device_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_fault_test_SOURCES = tests/bll/fault-test.c $(bll_fixture) \
+	tests/dal/driver-faulty.c tests/dal/driver-faulty.h
+tests_bll_fault_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_fault_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
+tests_bll_fault_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_hello_test_SOURCES = tests/bll/hello-test.c $(bll_fixture)
 tests_bll_hello_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_hello_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)

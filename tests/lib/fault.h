@@ -14,8 +14,8 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 
-/* How many allocations succeed before one fails; negative: none fails. */
-static long fault_countdown = -1;
+/* How many allocations of this thread succeed before one fails; negative: none fails. */
+static _Thread_local long fault_countdown = -1;
 
 static bool fault_due(void)
 {
