@@ -69,8 +69,10 @@ void link_forget(struct user *user)
 {
     struct member *member = &user->member;
 
-    if (member->signed_on)
+    if (member->signed_on) {
         HASH_DEL(user->v2->by_session, member);
+        user->v2->forgotten = true;
+    }
     member->signed_on = false;
     user->reachable = false;
     link_want(user);

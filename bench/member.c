@@ -16,12 +16,13 @@ void member_deinit(struct member *member)
 
 void member_welcome(struct member *member, const struct v2_frame *welcome)
 {
+    if (!bytes_is(welcome->session, member->session))
+        member->polls = 0; /* answers to them were of the session before */
     memcpy(member->session, welcome->session.data, welcome->session.len);
     member->session[welcome->session.len] = '\0';
     memcpy(member->key, welcome->session_key, sizeof(member->key));
     member->clock_ms = (int64_t)(welcome->time_ms - clock_real_ms());
     member->signed_on = true;
-    member->polls = 0;
 }
 
 /* The server's time, always later than before. */

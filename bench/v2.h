@@ -60,7 +60,8 @@ struct v2 {
     unsigned signing_on; /* users who do so by password just now */
     bool receiving;
     bool told_refusal;
-    char run[17]; /* part of every message's key */
+    bool forgotten; /* a session has ended: what comes for it late is no fault */
+    char run[17];   /* part of every message's key */
     int poll_fd;
     struct loop_source poll_source;
     struct loop_timer tick;

@@ -92,8 +92,11 @@ static void take_answer(struct v2 *v2, struct bytes datagram)
     struct member *member = NULL;
     struct user *user;
 
-    if (v2_parse_polled(datagram, &polled) == 0)
+    if (v2_parse_polled(datagram, &polled) == 0) {
         HASH_FIND(hh, v2->by_session, polled.session.data, polled.session.len, member);
+        if (!member && v2->forgotten)
+            return;
+    }
     if (!member || !member_polled(member, &polled)) {
         v2->counts.poll_answers_wrong++;
         return;
