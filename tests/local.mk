@@ -41,4 +41,4 @@ include tests/tree/local.mk
 .PHONY: check-threads
 check-threads:
 	$(MAKE) $(AM_MAKEFLAGS) check \
-		TESTS='$(filter tests/auth/% tests/client/% tests/dal/%,$(TESTS))'
+		TESTS='$(filter tests/auth/% tests/client/% tests/dal/% tests/io/tls-%,$(TESTS))'

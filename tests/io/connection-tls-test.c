@@ -247,6 +247,7 @@ static void test_frames_that_were_read_ahead(void **state)
         assert_int_equal(tls_session_write(peer, bytes_of("a frame of some length\003")), 23);
     TURN_UNTIL(loop, held_count == 1);
     assert_true(count_turns(loop, 20 * USEC_PER_MSEC) <= QUIET_TURNS);
+    assert_true(connection_memory(connection) < 50000); /* the rest is in the kernel */
     for (unsigned answered = 0; answered < SENT; answered++) {
         TURN_UNTIL(loop, held_count > answered);
         reply_send(held[answered], bytes_of("."), false);
@@ -299,6 +300,32 @@ static void test_flood_leaves_turns_for_others(void **state)
     }
     assert_true(frames > 0);
     finish();
+}
+
+/* Records that carry nothing but new keys, each of which wants one in return. */
+static void test_new_keys_in_between(void **state)
+{
+    (void)state;
+    char data[100] = "";
+    int result = 0;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(context);
+    start_with(ECHO, CONNECTION_DETECT, server_tls, &patient);
+    assert_int_equal(SSL_set_fd(ssl, client), 1);
+    TURN_UNTIL(loop, (result = SSL_connect(ssl)) == 1);
+    for (unsigned i = 1; i <= 100; i++) {
+        for (int k = 0; k < 10; k++) {
+            assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+            assert_int_equal(SSL_do_handshake(ssl), 1);
+        }
+        assert_int_equal(SSL_write(ssl, "frame\003", 6), 6);
+        TURN_UNTIL(loop, SSL_read(ssl, data, sizeof data) == 6);
+        assert_memory_equal(data, "frame.", 6);
+        assert_int_equal(frames, i);
+    }
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    stop();
 }
 
 /* -- output */
@@ -758,6 +785,7 @@ int main(void)
         cmocka_unit_test(test_frames_that_were_read_ahead),
         cmocka_unit_test(test_many_small_frames_in_a_burst),
         cmocka_unit_test(test_flood_leaves_turns_for_others),
+        cmocka_unit_test(test_new_keys_in_between),
         cmocka_unit_test(test_frames_nobody_asked_for),
         cmocka_unit_test(test_owner_is_told_when_output_has_drained),
         cmocka_unit_test(test_slow_reader_stops_the_reading),

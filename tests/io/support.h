@@ -43,7 +43,7 @@ struct addr loopback(void);
 struct addr local_addr(int fd);
 /* A listening socket on loopback, with the queue cut to `backlog` unless that is 0. */
 int listen_somewhere(int backlog, struct addr *ret);
-/* A connected pair; both ends are non-blocking. */
+/* A connected pair; both ends are non-blocking and send at once. */
 void tcp_pair(int *ret_server, int *ret_client, struct addr *ret_client_addr);
 /* Connects to `to`; non-blocking afterwards. */
 int connect_to(const struct addr *to);

@@ -628,6 +628,79 @@ static void test_threads_share_a_context(void **state)
     tls_context_unref(shared_client);
 }
 
+/* -- want of memory: OpenSSL's n-th allocation fails, for every n */
+
+static long allocations_left = -1;
+
+static bool allocation_fails(void)
+{
+    if (allocations_left < 0)
+        return false;
+    return allocations_left == 0 || allocations_left-- == 0;
+}
+
+static void *allocate(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return allocation_fails() ? NULL : malloc(size);
+}
+
+static void *reallocate(void *data, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return allocation_fails() ? NULL : realloc(data, size);
+}
+
+static void release(void *data, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(data);
+}
+
+/* A visit that may come to nothing. */
+static bool try_to_visit(struct tls_context *server, struct tls_context *client)
+{
+    int fds[2];
+    char data[10];
+    struct tls_session *sessions[2] = {NULL, NULL};
+    int results[2] = {0, 0};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    bool well = tls_session_new(server, fds[0], NULL, &sessions[0]) == 0 &&
+                tls_session_new(client, fds[1], "localhost", &sessions[1]) == 0;
+    while (well && (results[0] == 0 || results[1] == 0)) {
+        for (int i = 0; i < 2; i++)
+            if (results[i] == 0)
+                results[i] = tls_session_handshake(sessions[i]);
+        well = results[0] >= 0 && results[1] >= 0;
+    }
+    well = well && tls_session_write(sessions[0], bytes_of("word")) == 4 &&
+           talk_read(sessions[1], data, sizeof data) == 4 && tls_session_shutdown(sessions[0]) == 0;
+    for (int i = 0; i < 2; i++) {
+        tls_session_free(sessions[i]);
+        close(fds[i]);
+    }
+    return well;
+}
+
+static void test_sessions_without_memory(void **state)
+{
+    (void)state;
+    struct tls_context *server = plain_server(), *client = trusting_client();
+    bool all_succeeded = false;
+    for (long n = 0; !all_succeeded; n++) {
+        allocations_left = n;
+        bool well = try_to_visit(server, client);
+        all_succeeded = allocations_left > 0;
+        allocations_left = -1;
+        assert_true(well || !all_succeeded);
+    }
+    tls_context_unref(server);
+    tls_context_unref(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -655,6 +728,9 @@ int main(void)
         cmocka_unit_test(test_few_hosts_are_remembered),
         cmocka_unit_test(test_tickets_over_a_reload),
         cmocka_unit_test(test_threads_share_a_context),
+        cmocka_unit_test(test_sessions_without_memory),
     };
+    if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1)
+        return 1;
     return cmocka_run_group_tests_name("tls", tests, tls_setup, tls_teardown);
 }
