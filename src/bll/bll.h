@@ -154,6 +154,10 @@ MUST_USE int bll_link_new(struct bll *bll, const struct addr *from, bool secure,
 /* A frame from it; `reply` is ended through the outlet, now or later. */
 void bll_link_frame(struct bll_link *link, struct bytes frame, void *reply);
 
+/* What the end of the stream left, without the end of a frame: one of version 1, or part of one of
+ * version 2, which is dropped. */
+void bll_link_rest(struct bll_link *link, struct bytes rest, void *reply);
+
 /* Its output has drained. */
 void bll_link_drained(struct bll_link *link);
 
@@ -166,11 +170,6 @@ bool bll_link_idle(const struct bll_link *link);
 /* Why the I/O unit closes a connection, as the protocol says it: ends `reply`. `link` may be NULL.
  */
 void bll_refuse(struct bll *bll, struct bll_link *link, enum proto_error error, void *reply);
-
-/* A frame from a connection without a link: version 1 alone. */
-void bll_frame(struct bll *bll, const struct addr *from, struct bytes frame, void *reply);
-void bll_refuse_too_long(struct bll *bll, void *reply);
-void bll_refuse_idle(struct bll *bll, void *reply);
 
 /* What the outlet was asked to dial is open, and `link` made for it. */
 void bll_dialled(struct bll *bll, void *token, struct bll_link *link);

@@ -99,18 +99,3 @@ void v1_frame(struct bll *bll, const struct addr *from, struct bytes frame, void
     else
         handlers[verb](bll, from, frame, reply);
 }
-
-void bll_frame(struct bll *bll, const struct addr *from, struct bytes frame, void *reply)
-{
-    v1_frame(bll, from, frame, reply);
-}
-
-void bll_refuse_too_long(struct bll *bll, void *reply)
-{
-    bll_refuse_v1(bll, reply, PROTO_ERROR_TOO_LONG);
-}
-
-void bll_refuse_idle(struct bll *bll, void *reply)
-{
-    bll_refuse_v1(bll, reply, PROTO_ERROR_TIMEOUT);
-}

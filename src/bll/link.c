@@ -522,6 +522,17 @@ void bll_link_frame(struct bll_link *link, struct bytes frame, void *reply)
 }
 
 /* Nothing waits for that as long as nothing flows. */
+/* Half a message under its key would stand for the whole one for ever. */
+void bll_link_rest(struct bll_link *link, struct bytes rest, void *reply)
+{
+    const struct bll_outlet *outlet = &link->bll->outlet;
+
+    if (v2_parse_verb(rest) >= 0 || link_speaks_v2(link))
+        outlet->reply(outlet->userdata, reply, (struct bytes){0}, false);
+    else
+        bll_link_frame(link, rest, reply);
+}
+
 void bll_link_drained(struct bll_link *link)
 {
 }

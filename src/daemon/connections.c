@@ -78,8 +78,10 @@ static void frame(void *userdata, struct connection *connection, struct bytes fr
     used(served);
     if (is_late(served))
         bll_refuse(connections->bll, served->link, PROTO_ERROR_TIMEOUT, reply);
-    else
+    else if (connection_frame_ended(connection))
         bll_link_frame(served->link, frame, reply);
+    else
+        bll_link_rest(served->link, frame, reply);
 }
 
 static void drained(void *userdata, struct connection *connection)

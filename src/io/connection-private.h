@@ -28,6 +28,7 @@ struct connection {
     enum connection_state state;
     bool end_of_input; /* the peer will send no more */
     bool cut_off;      /* and the end did not come in order */
+    bool unended;      /* the frame at hand is what it left without its ETX */
     bool deaf;         /* the peer will read no more */
     bool suspending;   /* is to be handed over, not closed, when it has ended */
     bool taking_leave; /* the carrier's farewell waits to be written */

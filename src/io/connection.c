@@ -208,6 +208,11 @@ void *connection_context(const struct connection *connection)
     return connection->context;
 }
 
+bool connection_frame_ended(const struct connection *connection)
+{
+    return !connection->unended;
+}
+
 const struct addr *connection_peer(const struct connection *connection)
 {
     return &connection->from;
@@ -341,6 +346,7 @@ static void take_frames(struct connection *connection)
             frame = stream;
             consumed = stream.len;
             connection->scanned = 0;
+            connection->unended = true;
         }
         take_frame(connection, frame);
         buffer_consume(&connection->input, consumed);

@@ -116,6 +116,10 @@ size_t connection_memory(const struct connection *connection);
 /* loop_now() when a whole frame last came in or went out. */
 uint64_t connection_used_us(const struct connection *connection);
 
+/* While `frame` is called: false if the stream ended in place of the frame's ETX, so that there is
+ * no telling whether it is whole. */
+bool connection_frame_ended(const struct connection *connection);
+
 /* Whatever the owner wants to find again; NULL at first. */
 void connection_set_context(struct connection *connection, void *context);
 void *connection_context(const struct connection *connection);

@@ -256,6 +256,34 @@ static void what_waits_for_a_sign_on_is_limited(void **state)
     assert_begins(answers[COUNT - 1].text, "err:busy:k:");
 }
 
+/* What a client left behind that was killed in the middle of a frame. */
+static void a_frame_without_its_end_is_one_of_version_1_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *line = line_open(fixture, PLAIN_ADDRESS, false);
+    struct line *secure = line_open(fixture, PLAIN_ADDRESS, true);
+    struct answer answers[5];
+
+    bll_link_rest(line->link, bytes_of("wrmsg:alice:pw-alice:bob:hi"),
+                  memset(&answers[0], 0, sizeof(answers[0])));
+    WAIT_FOR(fixture, answers[0].ended);
+    assert_string_equal(answers[0].text, "ack");
+    (void)line_hello(line, "alice", "laptop");
+    bll_link_rest(line->link, bytes_of("send:k1:bob:half a mess"),
+                  memset(&answers[1], 0, sizeof(answers[1])));
+    bll_link_rest(line->link, bytes_of("sen"), memset(&answers[2], 0, sizeof(answers[2])));
+    bll_link_rest(secure->link, bytes_of("hello:2:alice:pw-alice:-"),
+                  memset(&answers[3], 0, sizeof(answers[3])));
+    bll_link_rest(secure->link, bytes_of("hel"), memset(&answers[4], 0, sizeof(answers[4])));
+    for (size_t i = 1; i < ARRAY_SIZE(answers); i++) {
+        assert_true(answers[i].ended);
+        assert_string_equal(answers[i].text, "");
+    }
+    assert_begins(line_ask(line, "send:k1:bob:half a message"), "sent:k1:");
+    assert_int_equal(counted(fixture, METRIC_WRITES_STORED), 2);
+    assert_int_equal(secure->role, BLL_LINK_STRANGER);
+}
+
 /* Whatever is under way when a connection ends comes back to nobody. */
 static void links_close_in_the_middle(void **state)
 {
@@ -305,6 +333,7 @@ int main(void)
         CASE(a_link_is_signed_on_once),
         CASE(frames_wait_for_the_sign_on_before_them),
         CASE(what_waits_for_a_sign_on_is_limited),
+        CASE(a_frame_without_its_end_is_one_of_version_1_alone),
         CASE(links_close_in_the_middle),
     };
 

@@ -53,6 +53,20 @@ def dribble(connected, data, pause=0.05):
     return answer, time.monotonic() - begun
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_half_a_message_is_none(daemon, tls):
+    """A client that is killed in the middle of a frame: what it says again under the key is stored
+    whole."""
+    start(daemon)
+    with hello(daemon, tls=tls) as killed:
+        killed.socket.sendall(b"send:k1:bob:half a mess")
+        socket.socket.shutdown(killed.socket, socket.SHUT_WR)  # beneath TLS
+        assert killed.wait_closed() == []
+    with hello(daemon, tls=tls) as again:
+        assert again.send("bob", "half a message", "k1").seq == 1
+        assert again.send("bob", "another", "k2").seq == 2
+
+
 def test_slow_sender_is_cut_and_others_go_on(daemon):
     start(daemon, limits__frame=1)
     with hello(daemon, "bob") as bob, socket.create_connection(daemon.writes) as slow:

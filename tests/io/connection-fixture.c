@@ -39,7 +39,7 @@ static void on_frame(void *userdata, struct connection *which, struct bytes fram
     frames++;
     if (strlen(seen) + frame.len + 2 < sizeof seen) {
         strncat(seen, frame.data, frame.len);
-        strcat(seen, "|");
+        strcat(seen, connection_frame_ended(which) ? "|" : "/");
     }
     switch (manner) {
     case ECHO:

@@ -31,7 +31,7 @@ extern int client;
 extern struct addr client_addr;
 extern enum manner manner;
 extern unsigned frames;
-extern char seen[65536]; /* frames, each followed by '|' */
+extern char seen[65536]; /* frames, each followed by '|', or '/' if the stream ended first */
 extern struct reply *held[FRAMES_MAX];
 extern unsigned held_count;
 extern unsigned refusals[3];

@@ -50,7 +50,7 @@ static void test_frames_cut_at_every_place(void **state)
         peer_expect(loop, client, "one.two..four.tail.");
         peer_expect_end(loop, client);
         TURN_UNTIL(loop, closed == 1);
-        assert_string_equal(seen, "one|two||four|tail|");
+        assert_string_equal(seen, "one|two||four|tail/");
         stop();
     }
 }
@@ -64,6 +64,7 @@ static void test_last_frame_may_lack_its_etx(void **state)
     assert_int_equal(frames, 0);
     hang_up_sending();
     peer_expect(loop, client, "only.");
+    assert_string_equal(seen, "only/");
     peer_expect_end(loop, client);
     stop();
 }
@@ -90,7 +91,7 @@ static void test_peer_that_writes_and_closes(void **state)
     close(client);
     client = -1;
     TURN_UNTIL(loop, closed == 1);
-    assert_string_equal(seen, "wrmsg:a:b:%:hello|");
+    assert_string_equal(seen, "wrmsg:a:b:%:hello/");
     stop();
 }
 

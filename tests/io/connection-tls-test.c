@@ -422,7 +422,7 @@ static void test_peer_that_says_it_is_done_is_answered(void **state)
     held_count = 0;
     hear("0;1;");
     hear_the_end();
-    assert_string_equal(seen, "a|b|");
+    assert_string_equal(seen, "a|b/");
     assert_int_equal(closed, 1);
     finish();
 }
