@@ -7,12 +7,14 @@ io_tests = \
 	tests/io/channel-test \
 	tests/io/connection-test \
 	tests/io/connection-end-test \
+	tests/io/connection-limits-test \
 	tests/io/connection-tls-test \
 	tests/io/suspend-test \
 	tests/io/dialer-test \
 	tests/io/pusher-test \
 	tests/io/tls-test \
-	tests/io/tls-files-test
+	tests/io/tls-files-test \
+	tests/io/tls-tickets-test
 check_PROGRAMS += $(io_tests)
 TESTS += $(io_tests)
 endif
@@ -73,14 +75,23 @@ tests_io_suspend_test_SOURCES = tests/io/suspend-test.c $(TLS_TEST_SUPPORT)
 tests_io_suspend_test_CFLAGS = $(TLS_TEST_CFLAGS)
 tests_io_suspend_test_LDADD = $(IO_TEST_LIBS)
 
-tests_io_connection_tls_test_SOURCES = tests/io/connection-tls-test.c \
+SEALED_TEST_SUPPORT = tests/io/sealed-peer.c tests/io/sealed-peer.h \
 	tests/io/connection-fixture.c tests/io/connection-fixture.h $(TLS_TEST_SUPPORT)
+tests_io_connection_limits_test_SOURCES = tests/io/connection-limits-test.c $(SEALED_TEST_SUPPORT)
+tests_io_connection_limits_test_CFLAGS = $(TLS_TEST_CFLAGS)
+tests_io_connection_limits_test_LDADD = $(IO_TEST_LIBS)
+
+tests_io_connection_tls_test_SOURCES = tests/io/connection-tls-test.c $(SEALED_TEST_SUPPORT)
 tests_io_connection_tls_test_CFLAGS = $(TLS_TEST_CFLAGS)
 tests_io_connection_tls_test_LDADD = $(IO_TEST_LIBS)
 
 tests_io_tls_test_SOURCES = tests/io/tls-test.c $(TLS_TEST_SUPPORT)
 tests_io_tls_test_CFLAGS = $(TLS_TEST_CFLAGS)
 tests_io_tls_test_LDADD = $(IO_TEST_LIBS)
+
+tests_io_tls_tickets_test_SOURCES = tests/io/tls-tickets-test.c $(TLS_TEST_SUPPORT)
+tests_io_tls_tickets_test_CFLAGS = $(TLS_TEST_CFLAGS)
+tests_io_tls_tickets_test_LDADD = $(IO_TEST_LIBS)
 
 tests_io_tls_files_test_SOURCES = tests/io/tls-files-test.c $(TLS_TEST_SUPPORT)
 tests_io_tls_files_test_CFLAGS = $(TLS_TEST_CFLAGS)
