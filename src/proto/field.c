@@ -22,9 +22,9 @@ enum chars {
     CHARS_TEXT,  /* UTF-8 without NUL and ETX */
 };
 
-#define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-static const char token_chars[] = LETTERS_AND_DIGITS "_-";
-static const char key_chars[] = LETTERS_AND_DIGITS "._-";
+/* Beside letters and digits. */
+static const char token_marks[] = "_-";
+static const char key_marks[] = "._-";
 
 #define OF_LENGTH(what, limit, wanted)                                                             \
     .max = (limit), .empty = "the " what " is empty; it must " wanted,                             \
@@ -156,12 +156,19 @@ static bool holds_control(struct bytes text)
     return false;
 }
 
-/* True if all of `value` is among the characters of `allowed`. */
-static bool holds_only(struct bytes value, const char *allowed)
+static bool is_letter_or_digit(char c)
 {
-    for (size_t i = 0; i < value.len; i++)
-        if (value.data[i] == '\0' || !strchr(allowed, value.data[i]))
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+}
+
+/* True if all of `value` is letters, digits, and what is among `marks`. */
+static bool holds_only(struct bytes value, const char *marks)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+        if (!is_letter_or_digit(c) && (c == '\0' || !strchr(marks, c)))
             return false;
+    }
     return true;
 }
 
@@ -171,9 +178,9 @@ static bool holds_refused(enum chars chars, struct bytes value)
     case CHARS_LINE:
         return holds_control(value);
     case CHARS_TOKEN:
-        return !holds_only(value, token_chars);
+        return !holds_only(value, token_marks);
     case CHARS_KEY:
-        return !holds_only(value, key_chars);
+        return !holds_only(value, key_marks);
     case CHARS_TEXT:
         break;
     }
