@@ -3,6 +3,7 @@
 fuzz_programs = \
 	tests/fuzz/admin-fuzz \
 	tests/fuzz/config-fuzz \
+	tests/fuzz/connection-fuzz \
 	tests/fuzz/frame-fuzz \
 	tests/fuzz/v1-fuzz \
 	tests/fuzz/v2-fuzz
@@ -30,6 +31,9 @@ tests_fuzz_admin_fuzz_LDADD = src/admin/libadmin.a $(MODEL_LIBS) $(AUTH_LIBS) $(
 tests_fuzz_config_fuzz_SOURCES = tests/fuzz/config-fuzz.c $(fuzz_main)
 tests_fuzz_config_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_config_fuzz_LDADD = $(CLIENT_LIBS)
+tests_fuzz_connection_fuzz_SOURCES = tests/fuzz/connection-fuzz.c $(fuzz_main)
+tests_fuzz_connection_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_connection_fuzz_LDADD = $(IO_LIBS)
 tests_fuzz_frame_fuzz_SOURCES = tests/fuzz/frame-fuzz.c $(fuzz_main)
 tests_fuzz_frame_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_frame_fuzz_LDADD = $(PROTO_LIBS)

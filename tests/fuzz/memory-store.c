@@ -35,7 +35,7 @@ struct request {
     size_t bytes;
     unsigned max;
     bool flag;
-    struct device_cursor cursors[TABLE_CURSORS_ASKED];
+    struct device_cursor *cursors; /* owned */
     size_t cursor_count;
     struct message *message;
 };
@@ -105,6 +105,7 @@ void memory_store_run(unsigned pick, enum memory_fault fault)
         waiting_count--;
         request->run(request, fault);
         message_unref(request->message);
+        free(request->cursors);
         free(request);
         return;
     }
@@ -315,7 +316,8 @@ static void run_device_add(struct request *request, enum memory_fault fault)
 
 static void keep_cursors(struct request *request, const struct device_cursor *cursors, size_t count)
 {
-    MUST(count <= TABLE_CURSORS_ASKED);
+    request->cursors = calloc(count, sizeof(*cursors));
+    MUST(request->cursors || count == 0);
     if (count > 0)
         memcpy(request->cursors, cursors, count * sizeof(*cursors));
     request->cursor_count = count;

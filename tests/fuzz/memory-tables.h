@@ -11,7 +11,6 @@
 #define TABLE_CURSORS       256
 #define TABLE_MEMBERS       96
 #define TABLE_MESSAGES      512
-#define TABLE_CURSORS_ASKED 64 /* in one request */
 
 struct user_row {
     struct user user; /* id 0: no row */
