@@ -45,11 +45,13 @@ static void open_faulty(void)
 
 enum { MESSAGES = 8 };
 
+#define SEEN_MS 4000000000000 /* later than any clock says */
+
 static const char *const keys[MESSAGES] = {"a", "b", "a", "c", "d", "e", "f", "g"};
 
 struct outcomes {
     enum dal_outcome user, room, member, device, cursors, password, disabled, account, read, list;
-    enum dal_outcome remove, renamed, gone;
+    enum dal_outcome remove, renamed, gone, bulk, revoked, seen, second, forgotten;
     struct sending sendings[MESSAGES];
     uint64_t device_id;
 };
@@ -64,6 +66,7 @@ static void do_everything(struct outcomes *done)
     struct account account;
     struct page page;
     struct user user;
+    uint64_t second = 0;
     char text[1024];
 
     memset(done, 0, sizeof(*done));
@@ -83,6 +86,11 @@ static void do_everything(struct outcomes *done)
     done->renamed = device_rename(done->device_id, "two");
     done->password = user_set_password("alice", "new");
     done->disabled = user_set_disabled("alice", true);
+    done->bulk = user_set_bulk("alice", true);
+    done->revoked = user_revoke("alice");
+    done->seen = devices_seen(&done->device_id, 1, SEEN_MS);
+    done->second = device_add(done->user == DAL_OK ? user.id : 1, "second", NULL, 0, &second);
+    done->forgotten = device_delete(done->user == DAL_OK ? user.id : 1, second);
     done->account = account_find("alice", &account);
     done->read = messages_read(everyone.id, 0, 100, 10000, &page);
     page_deinit(&page);
@@ -139,22 +147,30 @@ static void verify_users(const struct outcomes *done)
 {
     enum dal_outcome there;
     struct account account;
+    uint32_t epochs;
 
     assert_true(is_answer(done->user) && is_answer(done->device) && is_answer(done->cursors));
     assert_true(is_answer(done->renamed) && is_answer(done->password) && is_answer(done->disabled));
+    assert_true(is_answer(done->bulk) && is_answer(done->revoked) && is_answer(done->seen));
+    assert_true(is_answer(done->second) && is_answer(done->forgotten));
     there = account_find("alice", &account);
     assert_int_equal(there, done->user == DAL_OK ? DAL_OK : DAL_MISSING);
     if (there != DAL_OK)
         return;
-    assert_int_equal(account.device_count, done->device == DAL_OK ? 1 : 0);
+    assert_int_equal(account.device_count, (done->device == DAL_OK) + (done->second == DAL_OK &&
+                                                                       done->forgotten != DAL_OK));
     if (done->device == DAL_OK) {
         assert_string_equal(account.devices[0].name, done->renamed == DAL_OK ? "two" : "one");
         assert_int_equal(cursor_of(&account, done->device_id, everyone.id),
                          done->cursors == DAL_OK ? 5 : 3);
+        assert_int_equal(account.devices[0].seen_ms == SEEN_MS, done->seen == DAL_OK);
     }
     assert_string_equal(account.password_hash, done->password == DAL_OK ? "new" : "$hash$of$it");
-    assert_int_equal(account.user.auth_epoch, done->password == DAL_OK ? 2 : 1);
+    /* A revocation whose commit was lost may be made twice. */
+    epochs = account.user.auth_epoch - 1 - (done->password == DAL_OK);
+    assert_true(done->revoked == DAL_OK ? epochs == 1 || epochs == 2 : epochs == 0);
     assert_int_equal(account.user.disabled, done->disabled == DAL_OK);
+    assert_int_equal(account.user.bulk, done->bulk == DAL_OK);
 }
 
 static void verify_rooms(const struct outcomes *done)
@@ -175,8 +191,10 @@ static bool all_ok(const struct outcomes *done)
     bool ok = done->user == DAL_OK && done->room == DAL_OK && done->member == DAL_OK &&
               done->device == DAL_OK && done->cursors == DAL_OK && done->renamed == DAL_OK &&
               done->password == DAL_OK && done->disabled == DAL_OK && done->account == DAL_OK &&
-              done->read == DAL_OK && done->list == DAL_OK && done->remove == DAL_OK &&
-              done->gone == DAL_OK && done->sendings[6].outcome == DAL_MISSING;
+              done->bulk == DAL_OK && done->revoked == DAL_OK && done->seen == DAL_OK &&
+              done->second == DAL_OK && done->forgotten == DAL_OK && done->read == DAL_OK &&
+              done->list == DAL_OK && done->remove == DAL_OK && done->gone == DAL_OK &&
+              done->sendings[6].outcome == DAL_MISSING;
 
     for (unsigned i = 0; i < MESSAGES; i++)
         ok = ok && (i == 6 || done->sendings[i].outcome == DAL_OK);
