@@ -4,7 +4,8 @@
  *
  * OpenSSL reads ahead, one recv(2) for a whole buffer of records. So a session can hold bytes that
  * the descriptor does not tell of: tls_session_pending(). It holds nothing to go on with if the
- * last recv(2) said that there was no more (`dry`), whatever part of a record is there.
+ * last recv(2) said that there was no more (`dry`), whatever part of a record is there, or if it
+ * has to write first.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/tls-private.h"
@@ -30,7 +31,7 @@ struct tls_session {
     int failure;  /* 0 or -errno */
     int io_error; /* of the last recv() or send(): 0 or -errno */
     uint32_t events;
-    bool dry;        /* the descriptor has no more bytes for now */
+    bool dry;        /* reading cannot go on before the descriptor is ready */
     bool ended;      /* the peer's end of stream came */
     bool distrusted; /* the peer's certificate was refused */
     bool untold;     /* an end or a failure came after bytes that were returned first */
@@ -285,6 +286,8 @@ ssize_t tls_session_read(struct tls_session *session, void *data, size_t size)
         if (result != 1) {
             int r = judge(session, result);
             session->untold = total > 0 && r != -EAGAIN;
+            if (total == 0 && r == -EAGAIN && session->events == POLLOUT)
+                session->dry = true;
             return total > 0 ? (ssize_t)total : r;
         }
     } while (total < size && tls_session_pending(session));

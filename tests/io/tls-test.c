@@ -360,6 +360,51 @@ static void test_end_behind_bytes_is_pending(void **state)
     talk_end(&talk);
 }
 
+static void fill_socket(int fd)
+{
+    static const char junk[4096];
+    while (send(fd, junk, sizeof junk, MSG_DONTWAIT) > 0)
+        continue;
+}
+
+/* A new key is owed before anything else, and cannot be written: whoever went on reading what has
+ * been read ahead would turn in circles. */
+static void test_reading_that_has_to_write_first_is_not_pending(void **state)
+{
+    (void)state;
+    struct talk talk;
+    char data[100];
+    int result = 0;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(context);
+    talk_begin(&talk, plain_server(), trusting_client(), NULL);
+    assert_int_equal(SSL_set_fd(ssl, talk.client_fd), 1);
+    while (result != 1) {
+        result = SSL_connect(ssl);
+        assert_true(tls_session_handshake(talk.server) >= 0);
+    }
+    assert_int_equal(tls_session_handshake(talk.server), 1);
+    assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+    assert_int_equal(SSL_do_handshake(ssl), 1);
+    assert_int_equal(SSL_write(ssl, "word", 4), 4);
+    fill_socket(talk.server_fd);
+
+    assert_int_equal(tls_session_read(talk.server, data, 1), 1);
+    assert_true(tls_session_pending(talk.server));
+    assert_int_equal(tls_session_write(talk.server, bytes_of("answer")), -EAGAIN);
+    assert_int_equal(tls_session_read(talk.server, data, sizeof data), -EAGAIN);
+    assert_int_equal(tls_session_events(talk.server), POLLOUT);
+    assert_true(tls_session_begun(talk.server));
+    assert_false(tls_session_pending(talk.server));
+
+    while (recv(talk.client_fd, data, sizeof data, MSG_DONTWAIT) > 0)
+        continue;
+    assert_int_equal(tls_session_read(talk.server, data, sizeof data), 3);
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    talk_end(&talk);
+}
+
 /* A peer that does not read: writing stops, and goes on from a buffer that has moved and grown. */
 static void test_writing_goes_on_where_it_stopped(void **state)
 {
@@ -591,6 +636,7 @@ int main(void)
         cmocka_unit_test(test_waiting_is_said),
         cmocka_unit_test(test_many_records_are_read_at_once),
         cmocka_unit_test(test_end_behind_bytes_is_pending),
+        cmocka_unit_test(test_reading_that_has_to_write_first_is_not_pending),
         cmocka_unit_test(test_writing_goes_on_where_it_stopped),
         cmocka_unit_test(test_end_in_order),
         cmocka_unit_test(test_end_without_a_word_is_a_reset),
