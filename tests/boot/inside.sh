@@ -141,6 +141,22 @@ test_users_are_made_by_multichatctl() {
     multichatctl status
 }
 
+test_certificate_and_secret_are_made_or_handed_over() {
+    local credstore=/etc/credstore/multichat
+    multichatctl status | grep -qE '^ *source +self-signed$'
+    [ "$(stat -c '%a %U' /var/lib/multichat/key.pem)" = "600 multichat" ]
+    [ "$(stat -c '%a %U' /var/lib/multichat/server-secret)" = "600 multichat" ]
+    mkdir -p -m 0700 /etc/credstore
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=boot \
+        -keyout $credstore.tls-key -out $credstore.tls-certificate
+    (umask 077 && head -c 32 /dev/urandom >$credstore.server-secret)
+    systemctl restart $service
+    multichatctl status | grep -qE '^ *source +credentials$'
+    rm $credstore.tls-key $credstore.tls-certificate $credstore.server-secret
+    systemctl restart $service
+    multichatctl status | grep -qE '^ *source +self-signed$'
+}
+
 test_a_message_passes_between_two_users() {
     pass alice bob 'first: "through" a real service, 안녕'
     pass bob alice 'and back 🙂'
