@@ -147,6 +147,10 @@ static void init_lists(struct bll *bll)
     list_init(&bll->present);
     list_init(&bll->ready);
     list_init(&bll->makings);
+    list_init(&bll->flowing);
+    list_init(&bll->stalled);
+    list_init(&bll->awaiting);
+    list_init(&bll->idling);
     list_init(&bll->dirty);
     list_init(&bll->saving);
     list_init(&bll->aged);
@@ -162,6 +166,7 @@ int bll_new(const struct bll_config *config, const struct bll_outlet *outlet,
     init_lists(bll);
     bll->outlet = *outlet;
     bll->started_us = bll_now(bll);
+    bll->started_ms = outlet->real_ms(outlet->userdata);
     bll->pool = pool;
     bll->metrics = metrics;
     /* Two processes of one store never make the same key: the time, and random bits. */
@@ -192,6 +197,7 @@ void bll_free(struct bll *bll)
     rate_table_free(bll->failure_rates);
     rate_table_free(bll->send_rates);
     free(bll->storing);
+    free(bll->built.data);
     free(bll->networks);
     sodium_memzero(bll->config.secret, sizeof(bll->config.secret));
     free(bll);
@@ -201,6 +207,7 @@ void bll_turn_end(struct bll *bll)
 {
     links_go_on(bll);
     delivery_run(bll);
+    streams_run(bll);
     dal_flush();
 }
 
@@ -209,6 +216,7 @@ void bll_tick(struct bll *bll)
     uint64_t now = bll_now(bll);
 
     presence_sweep(bll, now);
+    streams_sweep(bll, now);
     tail_expire(bll, now);
     accounts_forget(bll, now);
     accounts_refresh(bll);
@@ -237,7 +245,10 @@ void bll_status(const struct bll *bll, struct bll_status *ret)
     *ret = (struct bll_status){
         .accounts = HASH_COUNT(bll->accounts),
         .present = bll->present_count,
-        .pushing = states[DEVICE_PUSHING],
+        .pushing = states[DEVICE_PUSHING] + bll->stream_stages[STREAM_DIALLING] +
+                   bll->stream_stages[STREAM_PROVING],
+        .streams = bll->stream_stages[STREAM_PUSHED],
+        .attached = bll->stream_stages[STREAM_ATTACHED],
         .waiting = states[DEVICE_READY] + states[DEVICE_READING] + states[DEVICE_RESTING],
         .tail_bytes = bll->tail_bytes,
     };

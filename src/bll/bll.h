@@ -79,6 +79,8 @@ struct bll_config {
     unsigned window_messages;     /* unacknowledged messages of one stream */
     size_t window_bytes;          /* bytes of them */
     uint64_t push_idle_us;        /* a push connection without traffic is closed after this */
+    uint64_t push_deliver_us;     /* a stream is closed when nothing of what was sent has been
+                                   * acknowledged for this long, as one that is not proven */
     size_t text_max;              /* bytes of a message's text */
     uint64_t present_us;          /* a device is present this long after a poll, and a
                                    * recent message is kept this long in memory */

@@ -165,7 +165,7 @@ static bool has_present_member(const struct conversation *conversation)
     LIST_FOREACH (link, &conversation->subscriptions) {
         struct account *account = LIST_ENTRY(link, struct subscription, by_conversation)->account;
         LIST_FOREACH (device, &account->devices) {
-            if (list_linked(&LIST_ENTRY(device, struct device, by_account)->by_poll))
+            if (device_present(LIST_ENTRY(device, struct device, by_account)))
                 return true;
         }
     }
@@ -183,6 +183,22 @@ void conversation_reaches(struct bll *bll, struct conversation *conversation, ui
     }
 }
 
+/* Those to whom messages flow get it at once, if it is all that they wait for. */
+static void tell_members(struct bll *bll, struct conversation *conversation,
+                         struct message *message)
+{
+    LIST_FOREACH (link, &conversation->subscriptions) {
+        struct subscription *subscription = LIST_ENTRY(link, struct subscription, by_conversation);
+        struct account *account = subscription->account;
+        unsigned index = (unsigned)(subscription - account->subscriptions);
+        LIST_FOREACH (by_account, &account->devices) {
+            struct device *device = LIST_ENTRY(by_account, struct device, by_account);
+            if (!stream_offer(bll, device, index, message))
+                delivery_consider(bll, device);
+        }
+    }
+}
+
 void conversation_committed(struct bll *bll, struct conversation *conversation,
                             struct message *message)
 {
@@ -190,5 +206,7 @@ void conversation_committed(struct bll *bll, struct conversation *conversation,
         tail_append(bll, conversation, message);
     else
         tail_clear(bll, conversation); /* nobody to serve it to from memory */
-    conversation_reaches(bll, conversation, message->seq);
+    if (message->seq > conversation->end)
+        conversation->end = message->seq;
+    tell_members(bll, conversation, message);
 }

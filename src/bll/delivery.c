@@ -92,10 +92,17 @@ bool delivery_waits(const struct device *device)
     return false;
 }
 
+static bool is_wanted(const struct bll *bll, const struct device *device)
+{
+    return device_is_v2(device) ? dial_wanted(bll, device) : delivery_waits(device);
+}
+
 void delivery_consider(struct bll *bll, struct device *device)
 {
-    if (device->state == DEVICE_QUIET && list_linked(&device->by_poll) && !device->gone &&
-        delivery_waits(device))
+    if (device->state == DEVICE_STREAMING)
+        stream_consider(device->v2.stream);
+    else if (device->state == DEVICE_QUIET && list_linked(&device->by_poll) && !device->gone &&
+             is_wanted(bll, device))
         device_move(bll, device, DEVICE_READY);
 }
 
@@ -198,6 +205,8 @@ static void page_read(void *userdata, enum dal_outcome outcome, struct message *
         device_move(bll, device, DEVICE_QUIET);
     else if (device->state == DEVICE_READING)
         delivery_rest(bll, device);
+    if (device->state == DEVICE_STREAMING)
+        stream_page_read(device->v2.stream, there);
     if (!device_settle(bll, device))
         delivery_consider(bll, device);
     account_unpin(bll, account);
@@ -270,6 +279,23 @@ static enum delivery_start start_push(struct bll *bll, struct device *device)
     return push1_start(bll, device);
 }
 
+/* Nobody is dialled to for what is his own. */
+static enum delivery_start start_dial(struct bll *bll, struct device *device)
+{
+    int missing;
+
+    (void)next_of_others(bll, device, &missing);
+    if (dial_wanted(bll, device))
+        return dial_start(bll, device);
+    device_move(bll, device, DEVICE_QUIET);
+    return DELIVERY_STARTED;
+}
+
+static enum delivery_start start(struct bll *bll, struct device *device)
+{
+    return device_is_v2(device) ? start_dial(bll, device) : start_push(bll, device);
+}
+
 /* While it stops, a message of which a part has arrived is still finished. */
 static bool may_start(const struct bll *bll, const struct device *device)
 {
@@ -284,7 +310,7 @@ void delivery_run(struct bll *bll)
         struct device *device = LIST_ENTRY(link, struct device, by_state);
         if (!may_start(bll, device))
             continue;
-        switch (start_push(bll, device)) {
+        switch (start(bll, device)) {
         case DELIVERY_STARTED:
             break;
         case DELIVERY_PASSED_OVER:

@@ -45,6 +45,8 @@ static struct device *device_new(struct bll *bll, struct account *account, struc
 
 void device_free(struct bll *bll, struct device *device)
 {
+    if (device_is_v2(device))
+        stream_drop(bll, device);
     presence_leave(bll, device);
     delivery_reset(device);
     bll->device_states[device->state]--;
@@ -58,8 +60,10 @@ void device_free(struct bll *bll, struct device *device)
 
 void device_retire(struct bll *bll, struct device *device)
 {
-    links_end_device(bll, device);
     device->gone = true;
+    links_end_device(bll, device);
+    if (device_is_v2(device))
+        stream_drop(bll, device);
     (void)device_settle(bll, device);
 }
 

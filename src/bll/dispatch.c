@@ -34,9 +34,15 @@ static void handle_poll(struct bll *bll, const struct addr *from, struct bytes d
         metrics_add(bll->metrics, METRIC_POLLS_DROPPED, 1);
 }
 
+/* What a poll of version 2 begins with. */
+static const char signed_verb[] = "poll2:";
+
 size_t bll_datagram(struct bll *bll, const struct addr *from, struct bytes datagram, char *answer,
                     size_t size)
 {
+    if (datagram.len >= strlen(signed_verb) &&
+        memcmp(datagram.data, signed_verb, strlen(signed_verb)) == 0)
+        return signed_poll(bll, from, datagram, answer, size);
     handle_poll(bll, from, datagram);
     return 0;
 }

@@ -112,6 +112,15 @@ struct cursor {
     uint64_t stored; /* what storage has */
 };
 
+/* How far a connection to a version 2 device has come. */
+enum stream_stage {
+    STREAM_DIALLING, /* the outlet was asked to make it */
+    STREAM_PROVING,  /* it is open, and has to be proven */
+    STREAM_ATTACHED, /* messages flow: the device's own */
+    STREAM_PUSHED,   /* messages flow: one that we made */
+    STREAM_STAGES
+};
+
 /* Of a version 1 device, which is its endpoint. */
 struct device_v1 {
     struct message *current;    /* being pushed */
@@ -169,10 +178,10 @@ static inline bool device_is_v2(const struct device *device)
     return device->name[0] != '\0';
 }
 
-/* It polled lately. */
+/* It polled lately, or messages flow to it. */
 static inline bool device_present(const struct device *device)
 {
-    return list_linked(&device->by_poll);
+    return list_linked(&device->by_poll) || (device_is_v2(device) && device->v2.stream);
 }
 
 /* A password being checked against the account's hash; it may have another one by the end. */
@@ -232,6 +241,14 @@ struct request {
     char data[];
 };
 
+/* A message as a frame, kept for the next one who gets it. */
+struct built_frame {
+    uint64_t conversation, seq;
+    struct bytes bytes; /* in `data` */
+    char *data;
+    size_t size;
+};
+
 struct bll {
     struct bll_config config;
     struct network *networks; /* those of `config`, owned */
@@ -250,6 +267,11 @@ struct bll {
     struct list present;           /* devices, longest since their poll first */
     struct list ready;             /* devices */
     struct list makings;           /* devices on their way into storage */
+    struct list flowing;           /* streams that may be able to send more */
+    struct list stalled;           /* streams held up by something else than their receiver */
+    struct list awaiting;          /* streams whose peer owes something, longest first */
+    struct list idling;            /* push connections without traffic, longest first */
+    struct built_frame built;      /* the message that was sent for last */
     struct list dirty;             /* devices with cursors to store */
     struct list saving;            /* devices whose cursors are being stored */
     struct device_cursor *storing; /* those cursors, while storage is busy with them; else NULL */
@@ -260,8 +282,10 @@ struct bll {
     struct rate_table *signon_rates, *failure_rates, *send_rates; /* by address */
     size_t tail_bytes;
     uint64_t device_states[DEVICE_STATES];
+    uint64_t stream_stages[STREAM_STAGES];
     uint64_t present_count;
-    uint64_t started_us;
+    uint64_t started_us, started_ms;
+    uint64_t stalled_us;             /* when those held up were last looked at */
     uint64_t saved_us;               /* when cursors were last given to storage */
     uint64_t key_epoch, key_counter; /* make the keys of version 1 messages */
     uint8_t fingerprint_key[PASSWORD_FINGERPRINT_LEN];
@@ -416,6 +440,9 @@ void device_free(struct bll *bll, struct device *device);
 /* A poll of a user who has signed on. */
 void presence_poll(struct bll *bll, struct account *account, const struct addr *from,
                    uint16_t port);
+/* A signed poll that was accepted, which tells `endpoint` to be where the device listens. */
+void presence_signed_poll(struct bll *bll, struct device *device, const struct addr *endpoint,
+                          const struct session *session);
 /* Counts as present no more. */
 void presence_leave(struct bll *bll, struct device *device);
 /* The device a message from `from` was sent with: the account's only one at that address, or NULL
@@ -450,8 +477,6 @@ struct message *delivery_next(struct device *device, int *ret_missing);
 MUST_USE int delivery_read(struct bll *bll, struct device *device, unsigned index);
 /* True for what the device itself said to many; what somebody writes to himself he wants to get. */
 bool delivery_is_own(const struct device *device, const struct message *message);
-/* Ports below 1024 are never connected to. */
-bool delivery_may_connect(uint16_t port);
 
 enum delivery_start {
     DELIVERY_STARTED,
@@ -541,3 +566,56 @@ void passwd_grant(struct bll *bll, struct account *account, const struct request
 void passwd_arrive(struct bll *bll, struct account *account);
 /* At the end of all. */
 void passwd_abandon(struct bll *bll, struct account *account);
+
+/* -- signed-poll.c ---------------------------------------------------------------------------- */
+
+/* A poll2 datagram. Writes its answer to `answer` and returns the length of it; 0: none. */
+size_t signed_poll(struct bll *bll, const struct addr *from, struct bytes datagram, char *answer,
+                   size_t size);
+
+/* -- dial.c: whether version 2 devices can be reached ------------------------------------------ */
+
+/* Ports below 1024 are never connected to. */
+bool dial_allows_port(uint16_t port);
+/* The session that polled, and the endpoint it told: another than before has to prove itself. */
+void dial_aim(struct bll *bll, struct device *device, const struct addr *endpoint,
+              const struct session *session);
+/* It is not known any more where the device listens. */
+void dial_forget(struct bll *bll, struct device *device);
+/* True if a connection is to be made: for what waits, or to learn whether it can be. */
+bool dial_wanted(const struct bll *bll, const struct device *device);
+/* Begins to make it for a device that is READY, or attached. */
+enum delivery_start dial_start(struct bll *bll, struct device *device);
+/* An attached device has polled: tries to reach it, if it is time to. */
+void dial_probe(struct bll *bll, struct device *device);
+/* What the device's poll is answered. */
+enum v2_state dial_state(const struct device *device);
+
+/* -- stream.c: messages to version 2 devices, over an attached or a proven connection ---------- */
+
+void stream_attach(struct bll_link *link, const struct v2_frame *frame, void *reply);
+void stream_detach(struct bll_link *link, const struct v2_frame *frame, void *reply);
+void stream_proof(struct bll_link *link, const struct v2_frame *frame, void *reply);
+void stream_ack(struct bll_link *link, const struct v2_frame *frame, void *reply);
+/* Its link is over: what was not acknowledged waits again. Frees it, off the link; takes NULL. */
+void stream_end(struct bll *bll, struct stream *stream);
+/* The device goes: ends what flows to it, and what is under way to it. */
+void stream_drop(struct bll *bll, struct device *device);
+/* The account's memberships are others now. */
+void stream_resubscribe(struct bll *bll, struct device *device);
+/* There may be more to send. */
+void stream_consider(struct stream *stream);
+/* A page for its device has been read; or, not `there`, could not be. */
+void stream_page_read(struct stream *stream, bool there);
+/* The output of its connection has drained. */
+void stream_drained(struct stream *stream);
+/* True if all there was has been sent and acknowledged. */
+bool stream_is_quiet(const struct stream *stream);
+/* `message`, just committed to the device's subscription number `index`, goes out at once if it is
+ * all that waits. False: messages do not flow to the device, or more waits. */
+bool stream_offer(struct bll *bll, struct device *device, unsigned index,
+                  const struct message *message);
+/* Sends what the windows take. */
+void streams_run(struct bll *bll);
+/* Ends those whose peer does not answer, and push connections without traffic. */
+void streams_sweep(struct bll *bll, uint64_t now);

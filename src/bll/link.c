@@ -61,6 +61,7 @@ static void link_leave(struct bll_link *link)
 {
     struct account *account = link->account;
 
+    stream_end(link->bll, link->stream);
     link->device = NULL;
     link->account = NULL;
     list_remove(&link->by_account);
@@ -111,7 +112,7 @@ void bll_link_closed(struct bll_link *link)
 
 bool bll_link_idle(const struct bll_link *link)
 {
-    return !link->stream && link->owed == 0;
+    return link->owed == 0 && (!link->stream || stream_is_quiet(link->stream));
 }
 
 /* -- answers ---------------------------------------------------------------------------------- */
@@ -292,6 +293,10 @@ static const struct rule rules[V2_VERB_COUNT] = {
     [V2_VERB_RESUME] = {resume_frame, SPEAKER_STRANGER, COST_SIGNON},
     [V2_VERB_SEND] = {send_frame, SPEAKER_SIGNED_ON, COST_SEND},
     [V2_VERB_PASSWD] = {passwd_frame, SPEAKER_SIGNED_ON, COST_PASSWORD},
+    [V2_VERB_ATTACH] = {stream_attach, SPEAKER_DEVICE, COST_NOTHING},
+    [V2_VERB_DETACH] = {stream_detach, SPEAKER_DEVICE, COST_NOTHING},
+    [V2_VERB_PROOF] = {stream_proof, SPEAKER_ANYBODY, COST_NOTHING},
+    [V2_VERB_ACK] = {stream_ack, SPEAKER_DEVICE, COST_NOTHING},
     [V2_VERB_PING] = {handle_ping, SPEAKER_ANYBODY, COST_NOTHING},
     [V2_VERB_GOODBYE] = {handle_goodbye, SPEAKER_ANYBODY, COST_NOTHING},
 };
@@ -521,7 +526,6 @@ void bll_link_frame(struct bll_link *link, struct bytes frame, void *reply)
         handle(link, (enum v2_verb)verb, frame, reply);
 }
 
-/* Nothing waits for that as long as nothing flows. */
 /* Half a message under its key would stand for the whole one for ever. */
 void bll_link_rest(struct bll_link *link, struct bytes rest, void *reply)
 {
@@ -535,4 +539,6 @@ void bll_link_rest(struct bll_link *link, struct bytes rest, void *reply)
 
 void bll_link_drained(struct bll_link *link)
 {
+    if (link->stream)
+        stream_drained(link->stream);
 }

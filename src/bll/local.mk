@@ -8,6 +8,7 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/cursors.c \
 	src/bll/delivery.c \
 	src/bll/device.c \
+	src/bll/dial.c \
 	src/bll/dispatch.c \
 	src/bll/hello.c \
 	src/bll/internal.h \
@@ -18,7 +19,9 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/push1.c \
 	src/bll/seek.c \
 	src/bll/session.c src/bll/session.h \
+	src/bll/signed-poll.c \
 	src/bll/signon.c \
+	src/bll/stream.c src/bll/stream.h \
 	src/bll/window.c src/bll/window.h \
 	src/bll/write.c
 src_bll_libbll_a_CFLAGS = $(AM_CFLAGS) $(SODIUM_CFLAGS)

@@ -205,10 +205,23 @@ static void become_absent(struct bll *bll, struct device *device)
     delivery_settle(device);
 }
 
+void presence_signed_poll(struct bll *bll, struct device *device, const struct addr *endpoint,
+                          const struct session *session)
+{
+    metrics_add(bll->metrics, METRIC_POLLS_ACCEPTED, 1);
+    touch(bll, device);
+    dial_aim(bll, device, endpoint, session);
+    end_rest(bll, device);
+    delivery_consider(bll, device);
+    dial_probe(bll, device);
+}
+
 void presence_end(struct bll *bll, struct account *account)
 {
     LIST_FOREACH (link, &account->devices) {
         struct device *device = LIST_ENTRY(link, struct device, by_account);
+        if (device_is_v2(device))
+            dial_forget(bll, device);
         become_absent(bll, device);
     }
 }

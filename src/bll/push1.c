@@ -10,18 +10,10 @@
 
 #include <errno.h>
 
-/* Ports a push is never made to lie below this one. */
-#define FIRST_UNPRIVILEGED_PORT 1024
-
 /* A push that times out holds a place for seconds. Each one in a row doubles the time to the next,
  * so that hosts behind a filter do not take the places of those that can be reached; a refusal
  * costs nothing and does not. */
 #define RETRY_DOUBLINGS_MAX 3
-
-bool delivery_may_connect(uint16_t port)
-{
-    return port >= FIRST_UNPRIVILEGED_PORT;
-}
 
 /* The port the device listens on, as far as is known; 0 if there is none to connect to. */
 static uint16_t device_port(const struct bll *bll, struct device *device)
@@ -36,12 +28,12 @@ static uint16_t device_port(const struct bll *bll, struct device *device)
         device->v1.swapped = true;
         break;
     case PORT_ORDER_AUTO:
-        if (!delivery_may_connect(device->v1.swapped ? swapped : stands))
+        if (!dial_allows_port(device->v1.swapped ? swapped : stands))
             device->v1.swapped = !device->v1.swapped;
         break;
     }
     stands = device->v1.swapped ? swapped : stands;
-    return delivery_may_connect(stands) ? stands : 0;
+    return dial_allows_port(stands) ? stands : 0;
 }
 
 /* True if the other order of the port's bytes is still worth a try for this push. */
@@ -52,7 +44,7 @@ static bool turn_order(const struct bll *bll, struct device *device)
     uint16_t this_one = device->v1.swapped ? v1_swap_port(port) : port;
 
     if (bll->config.v1_port_order != PORT_ORDER_AUTO || device->v1.order_known ||
-        other == this_one || !delivery_may_connect(other))
+        other == this_one || !dial_allows_port(other))
         return false;
     device->v1.swapped = !device->v1.swapped;
     if (device->v1.other_tried)

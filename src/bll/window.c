@@ -87,6 +87,13 @@ static void drop_front(struct window *window)
         window_deinit(window);
 }
 
+static void drop_entry(struct window *window, struct window_entry *entry)
+{
+    entry->conversation = 0;
+    window->count--;
+    window->bytes -= entry->bytes;
+}
+
 unsigned window_acknowledge(struct window *window, uint64_t conversation, uint64_t *seq)
 {
     unsigned messages = 0;
@@ -100,10 +107,19 @@ unsigned window_acknowledge(struct window *window, uint64_t conversation, uint64
         if (entry->seq > *seq)
             *seq = entry->seq;
         messages += entry->bytes > 0;
-        entry->conversation = 0;
-        window->count--;
-        window->bytes -= entry->bytes;
+        drop_entry(window, entry);
     }
     drop_front(window);
     return messages;
+}
+
+void window_prune(struct window *window, bool (*kept)(const void *userdata, uint64_t conversation),
+                  const void *userdata)
+{
+    for (unsigned i = 0; i < window->used; i++) {
+        struct window_entry *entry = slot(window, i);
+        if (entry->conversation != 0 && !kept(userdata, entry->conversation))
+            drop_entry(window, entry);
+    }
+    drop_front(window);
 }

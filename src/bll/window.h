@@ -39,3 +39,7 @@ MUST_USE int window_add(struct window *window, uint64_t conversation, uint64_t s
  * his own that follow them directly; `*seq` then is the number of the last of these. Returns how
  * many messages that were sent have left. */
 unsigned window_acknowledge(struct window *window, uint64_t conversation, uint64_t *seq);
+
+/* Forgets what is under way of conversations for which `kept` does not hold. */
+void window_prune(struct window *window, bool (*kept)(const void *userdata, uint64_t conversation),
+                  const void *userdata);

@@ -9,7 +9,7 @@
 /* X(symbol, name shown, what it counts) */
 #define METRICS_TABLE(X)                                                                           \
     X(POLLS, "polls", "datagrams received on the poll port")                                       \
-    X(POLLS_ACCEPTED, "polls-accepted", "polls whose password was right")                          \
+    X(POLLS_ACCEPTED, "polls-accepted", "polls whose password or signature was right")             \
     X(POLLS_MALFORMED, "polls-malformed", "datagrams that are no poll, dropped")                   \
     X(POLLS_FORBIDDEN, "polls-forbidden", "polls from networks not served, dropped")               \
     X(POLLS_DENIED, "polls-denied",                                                                \
@@ -17,6 +17,15 @@
     X(POLLS_DROPPED, "polls-dropped", "polls dropped because a limit was reached")                 \
     X(POLLS_TRUNCATED, "polls-truncated", "datagrams longer than any poll, dropped")               \
     X(POLLS_UNANSWERED, "polls-unanswered", "answers to polls that could not be sent")             \
+    X(POLLS_FORGED, "polls-forged",                                                                \
+      "signed polls of no session of ours or with a wrong MAC, dropped")                           \
+    X(POLLS_LATE, "polls-late",                                                                    \
+      "signed polls with a time too far from the server's, or before its start, dropped")          \
+    X(POLLS_UNLOADED, "polls-unloaded",                                                            \
+      "signed polls of a user who had to be loaded first, not answered")                           \
+    X(POLLS_ENDED, "polls-ended", "signed polls of a session that has ended, answered so")         \
+    X(POLLS_REPLAYED, "polls-replayed",                                                            \
+      "signed polls no later than one before of the same device, dropped")                         \
     X(CONNECTIONS, "connections", "TCP connections accepted")                                      \
     X(CONNECTIONS_REFUSED, "connections-refused", "connections closed at once by a limit")         \
     X(CONNECTIONS_EVICTED, "connections-evicted", "connections closed to make room for others")    \
@@ -42,6 +51,12 @@
     X(PUSHES_DELIVERED, "pushes-delivered", "push connections the receiver closed in order")       \
     X(PUSHES_REFUSED, "pushes-refused", "push connections refused by the receiver's host")         \
     X(PUSHES_FAILED, "pushes-failed", "push connections that failed or timed out")                 \
+    X(DIALS, "dials", "connections to listeners of version 2 attempted")                           \
+    X(DIALS_PROVEN, "dials-proven", "of them, those that proved themselves")                       \
+    X(DIALS_FAILED, "dials-failed", "failures to reach a listener or to deliver to it")            \
+    X(DIALS_LIMITED, "dials-limited", "tries to reach a listener put off by rates.dials")          \
+    X(STREAMS_TIMED_OUT, "streams-timed-out",                                                      \
+      "connections closed because nothing was acknowledged or proven")                             \
     X(MESSAGES_DELIVERED, "messages-delivered", "messages acknowledged by a device")               \
     X(PASSWORDS_CHECKED, "passwords-checked", "slow password hashes computed")                     \
     X(PASSWORDS_BUSY, "passwords-busy", "sign-ons dropped because the hash queue was full")

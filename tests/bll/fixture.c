@@ -65,6 +65,9 @@ static void outlet_write(void *userdata, void *connection, struct bytes frames)
     struct line *line = connection;
 
     assert_non_null(line->link);
+    line->written += frames.len;
+    if (line->mute)
+        return;
     while (frames.len > 0) {
         const char *end = memchr(frames.data, '\003', frames.len);
         size_t len;
@@ -288,6 +291,7 @@ static void configure(struct fixture *fixture)
         .window_messages = 256,
         .window_bytes = 262144,
         .push_idle_us = 30 * USEC_PER_SEC,
+        .push_deliver_us = 10 * USEC_PER_SEC,
         .text_max = 16384,
         .present_us = 10 * USEC_PER_SEC,
         .forget_us = 3600 * USEC_PER_SEC,
@@ -491,6 +495,7 @@ const char *line_take(struct line *line)
 {
     static char text[40000];
 
+    bll_turn_end(line->fixture->bll);
     WAIT_FOR(line->fixture, line->frame_count > 0);
     assert_true(strlen(line->frames[0]) < sizeof(text));
     strcpy(text, line->frames[0]);
@@ -542,6 +547,79 @@ const char *resume_frame_of(const struct welcomed *session, uint64_t time_ms)
     assert_true(len > 0);
     text[len - 1] = '\0'; /* its ETX */
     return text;
+}
+
+/* -- signed polls and dials ------------------------------------------------------------------- */
+
+const char *poll_signed(struct fixture *fixture, const struct welcomed *session, const char *from,
+                        unsigned port)
+{
+    struct addr addr = address(from);
+    static char answer[V2_POLL_MAX];
+    char datagram[V2_POLL_MAX];
+    struct v2_polled polled;
+    size_t answer_len;
+    long len = v2_build_poll(bytes_of(session->session), ++fixture->real_ms, (uint16_t)port,
+                             session->key, datagram, sizeof(datagram));
+
+    assert_true(len > 0);
+    answer_len =
+        bll_datagram(fixture->bll, &addr, (struct bytes){.data = datagram, .len = (size_t)len},
+                     answer, sizeof(answer));
+    bll_turn_end(fixture->bll);
+    if (answer_len == 0)
+        return "";
+    assert_true(answer_len <= (size_t)len);
+    assert_int_equal(v2_parse_polled((struct bytes){.data = answer, .len = answer_len}, &polled),
+                     0);
+    assert_true(v2_polled_verify(&polled, fixture->real_ms, session->key));
+    return v2_state_name(polled.state);
+}
+
+static struct dialled take_dial(struct fixture *fixture)
+{
+    struct dialled dialled;
+
+    bll_turn_end(fixture->bll);
+    WAIT_FOR(fixture, fixture->dial_count > 0);
+    dialled = fixture->dials[0];
+    fixture->dial_count--;
+    memmove(fixture->dials, fixture->dials + 1, fixture->dial_count * sizeof(*fixture->dials));
+    return dialled;
+}
+
+struct line *dial_open(struct fixture *fixture)
+{
+    struct dialled dialled = take_dial(fixture);
+    struct line *line = line_new(fixture, &dialled.to, dialled.secure);
+
+    bll_dialled(fixture->bll, dialled.token, line->link);
+    bll_turn_end(fixture->bll);
+    return line;
+}
+
+void dial_fail(struct fixture *fixture, enum bll_dial why)
+{
+    bll_dial_failed(fixture->bll, take_dial(fixture).token, why);
+    bll_turn_end(fixture->bll);
+}
+
+void line_prove(struct line *line, const struct welcomed *session)
+{
+    struct v2_frame push, proof = {.verb = V2_VERB_PROOF};
+    struct answer answer;
+    char frame[80];
+    long len;
+
+    assert_int_equal(v2_parse(bytes_of(line_take(line)), &push, NULL), 0);
+    assert_int_equal(push.verb, V2_VERB_PUSH);
+    assert_true(bytes_is(push.session, session->session));
+    v2_mac_proof(session->key, push.session, push.nonce, proof.mac);
+    len = v2_build(&proof, frame, sizeof(frame));
+    assert_true(len > 0);
+    line_frame(line, &answer, "%.*s", (int)len - 1, frame);
+    assert_true(answer.ended && answer.text[0] == '\0');
+    bll_turn_end(line->fixture->bll);
 }
 
 /* -- what goes out ---------------------------------------------------------------------------- */

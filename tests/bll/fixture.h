@@ -61,6 +61,8 @@ struct line {
     bool closing;          /* the unit has asked for that */
     enum bll_link_role role;
     size_t waiting; /* what the outlet says of it */
+    size_t written; /* bytes, in all */
+    bool mute;      /* what is written is not kept */
     char **frames;  /* that nobody asked for, without their ETX, oldest first */
     unsigned frame_count;
 };
@@ -119,6 +121,16 @@ struct welcomed parse_welcome(const char *text);
 struct welcomed line_hello(struct line *line, const char *userid, const char *device);
 /* The frame that signs on with a session; valid until the next one. */
 const char *resume_frame_of(const struct welcomed *session, uint64_t time_ms);
+
+/* A signed poll from `from`, a millisecond after the one before; the state it is answered, "" for
+ * no answer. */
+const char *poll_signed(struct fixture *fixture, const struct welcomed *session, const char *from,
+                        unsigned port);
+/* Waits for the oldest dial; it succeeds, or fails. */
+struct line *dial_open(struct fixture *fixture);
+void dial_fail(struct fixture *fixture, enum bll_dial why);
+/* Answers the push:… that comes first over such a line. */
+void line_prove(struct line *line, const struct welcomed *session);
 
 /* Handles results until `condition` holds; fails the test after a generous time. */
 #define WAIT_FOR(fixture, condition)                                                               \

@@ -5,6 +5,7 @@ bll_tests = \
 	tests/bll/backlog-test \
 	tests/bll/delivery-test \
 	tests/bll/device-test \
+	tests/bll/dial-test \
 	tests/bll/fault-test \
 	tests/bll/hello-test \
 	tests/bll/link-test \
@@ -12,11 +13,13 @@ bll_tests = \
 	tests/bll/send-test \
 	tests/bll/session-test \
 	tests/bll/signon-test \
+	tests/bll/stream-test \
 	tests/bll/window-test
 check_PROGRAMS += $(bll_tests)
 TESTS += $(bll_tests)
 
 bll_fixture = tests/bll/fixture.c tests/bll/fixture.h
+bll_receiver = $(bll_fixture) tests/bll/receiver.c tests/bll/receiver.h
 tests_bll_backlog_test_SOURCES = tests/bll/backlog-test.c $(bll_fixture)
 tests_bll_backlog_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_backlog_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
@@ -26,6 +29,9 @@ tests_bll_delivery_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_device_test_SOURCES = tests/bll/device-test.c $(bll_fixture)
 tests_bll_device_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_device_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_dial_test_SOURCES = tests/bll/dial-test.c $(bll_receiver)
+tests_bll_dial_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_dial_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_fault_test_SOURCES = tests/bll/fault-test.c $(bll_fixture) \
 	tests/dal/driver-faulty.c tests/dal/driver-faulty.h
 tests_bll_fault_test_CFLAGS = $(UNIT_CFLAGS)
@@ -49,6 +55,9 @@ tests_bll_session_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_signon_test_SOURCES = tests/bll/signon-test.c $(bll_fixture)
 tests_bll_signon_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_signon_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_stream_test_SOURCES = tests/bll/stream-test.c $(bll_receiver)
+tests_bll_stream_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_stream_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_window_test_SOURCES = tests/bll/window-test.c
 tests_bll_window_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_window_test_LDADD = src/bll/libbll.a $(CMOCKA_LIBS)

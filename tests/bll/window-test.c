@@ -110,6 +110,29 @@ static void an_empty_one_keeps_little(void **state)
     window_deinit(&window);
 }
 
+static bool is_odd(const void *userdata, uint64_t conversation)
+{
+    return conversation % 2 == 1;
+}
+
+static void what_is_left_behind_is_forgotten(void **state)
+{
+    struct window window;
+
+    window_init(&window);
+    for (uint64_t seq = 1; seq <= 5; seq++) {
+        add(&window, 2, seq, 20);
+        add(&window, 1, seq, 10);
+    }
+    acknowledge(&window, 1, 1, 1, 1);
+    window_prune(&window, is_odd, NULL);
+    assert_int_equal(window.count, 4);
+    assert_int_equal(window.bytes, 40);
+    acknowledge(&window, 2, 5, 0, 5);
+    acknowledge(&window, 1, 5, 4, 5);
+    window_deinit(&window);
+}
+
 #define CONVERSATIONS 4
 
 /* Against cursors alone: what is under way of a conversation is what was sent less what was
@@ -147,6 +170,7 @@ int main(void)
         cmocka_unit_test(what_is_his_own_follows_what_was_before_it),
         cmocka_unit_test(what_stays_behind_does_not_make_it_grow),
         cmocka_unit_test(an_empty_one_keeps_little),
+        cmocka_unit_test(what_is_left_behind_is_forgotten),
         cmocka_unit_test(it_agrees_with_a_model),
     };
 
