@@ -57,7 +57,11 @@ struct connection {
 
 /* Has the connection do, at the end of the turn, whatever follows from what has changed. */
 void connection_settle_later(struct connection *connection);
-/* Appends to the output, or closes the connection. */
+/* Something cannot be written, and what comes after it would be taken for it: no more is, and the
+ * connection ends. Not before the end of the turn, for the owner may be in the middle of something.
+ */
+void connection_break(struct connection *connection);
+/* Appends to the output, or breaks the connection. */
 void connection_put_out(struct connection *connection, struct bytes bytes);
 /* Takes no more frames. */
 void connection_end(struct connection *connection);

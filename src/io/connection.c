@@ -236,13 +236,19 @@ static void stop_talking(struct connection *connection)
     buffer_deinit(&connection->output);
 }
 
+void connection_break(struct connection *connection)
+{
+    stop_talking(connection);
+    connection_end(connection);
+    connection_settle_later(connection);
+}
+
 void connection_put_out(struct connection *connection, struct bytes bytes)
 {
     if (connection->deaf || bytes.len == 0)
         return;
-    /* An answer cannot be left out: the peer would take the next one for it. */
     if (buffer_append(&connection->output, bytes) < 0)
-        connection_close(connection);
+        connection_break(connection);
     else if (buffer_len(&connection->output) > connection->limits.output_max)
         connection->crowded = true;
 }
@@ -252,8 +258,7 @@ void connection_write(struct connection *connection, struct bytes bytes)
     if (connection->state > STATE_OPEN)
         return;
     connection_put_out(connection, bytes);
-    if (connection->state != STATE_CLOSED)
-        connection_settle_later(connection);
+    connection_settle_later(connection);
 }
 
 static void write_output(struct connection *connection)

@@ -73,14 +73,13 @@ static void reply_leave(struct reply *reply)
 /* Puts out the answers whose turn has come. */
 static void put_out_ended(struct connection *connection)
 {
-    while (connection->state != STATE_CLOSED && !list_empty(&connection->owed)) {
+    while (!list_empty(&connection->owed)) {
         struct reply *reply = LIST_FIRST(&connection->owed, struct reply, link);
         if (!reply->ended)
             break;
         connection_put_out(connection,
                            (struct bytes){.data = reply->answer, .len = reply->answer_len});
-        if (connection->state != STATE_CLOSED)
-            reply_leave(reply);
+        reply_leave(reply);
     }
 }
 
@@ -114,12 +113,10 @@ void reply_send(struct reply *reply, struct bytes answer, bool close)
     connection_settle_later(connection);
     if (connection->owed.next != &reply->link) {
         if (keep_answer(reply, answer) < 0)
-            connection_close(connection);
+            connection_break(connection);
         return;
     }
     connection_put_out(connection, answer);
-    if (connection->state == STATE_CLOSED)
-        return;
     reply_leave(reply);
     put_out_ended(connection);
 }

@@ -267,6 +267,33 @@ static void test_connection_without_memory(void **state)
     }
 }
 
+/* The owner may be in the middle of something: it is not told during its own call. */
+static void test_want_of_memory_is_told_later(void **state)
+{
+    (void)state;
+    for (int answering = 0; answering < 2; answering++) {
+        start(HOLD, OWED_MAX, LONG_US);
+        say("a\003b\003");
+        TURN_UNTIL(loop, held_count == 2);
+        allocations_left = 0;
+        if (answering)
+            answer_held(1, false);
+        else
+            connection_write(connection, bytes_of("lost;"));
+        allocations_left = -1;
+        assert_int_equal(closed, 0);
+        connection_write(connection, bytes_of("not sent without it;"));
+        answer_held(0, false);
+        if (!answering)
+            answer_held(1, false);
+        held_count = 0;
+        assert_int_equal(loop_turn(loop, 0), 0);
+        assert_int_equal(closed, 1);
+        peer_expect_end(loop, client);
+        stop();
+    }
+}
+
 static void test_new_connection_without_memory(void **state)
 {
     (void)state;
@@ -296,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_reset_in_every_state),
         cmocka_unit_test(test_reset_while_an_answer_is_owed),
         cmocka_unit_test(test_connection_without_memory),
+        cmocka_unit_test(test_want_of_memory_is_told_later),
         cmocka_unit_test(test_new_connection_without_memory),
     };
     return cmocka_run_group_tests_name("connection", tests, setup, teardown);
