@@ -6,6 +6,7 @@
 #include "client/session-file.h"
 
 #include "client/folder.h"
+#include "proto/field.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,10 +20,10 @@
 #define CONTENT_MAX 512
 #define FORMAT      "1"
 
-enum { FIELD_VERSION, FIELD_NAME, FIELD_KEY, FIELD_CARRIER, FIELD_POLL, FIELD_OFFSET, FIELDS };
+enum { WORD_VERSION, WORD_NAME, WORD_KEY, WORD_CARRIER, WORD_POLL, WORD_OFFSET, WORDS };
 
 /* Cuts `line` at its blanks. True if it has all fields and nothing more. */
-static bool split(char *line, const char *ret[FIELDS])
+static bool split(char *line, const char *ret[WORDS])
 {
     char *rest = line;
     size_t count = 0;
@@ -30,31 +31,31 @@ static bool split(char *line, const char *ret[FIELDS])
     for (char *word = strsep(&rest, " \n"); word; word = strsep(&rest, " \n")) {
         if (word[0] == '\0')
             continue;
-        if (count == FIELDS)
+        if (count == WORDS)
             return false;
         ret[count++] = word;
     }
-    return count == FIELDS;
+    return count == WORDS;
 }
 
 static int parse(char *line, struct saved_session *ret)
 {
-    const char *fields[FIELDS];
+    const char *fields[WORDS];
     size_t key_len = 0;
     char *end;
 
-    if (!split(line, fields) || strcmp(fields[FIELD_VERSION], FORMAT) != 0)
+    if (!split(line, fields) || strcmp(fields[WORD_VERSION], FORMAT) != 0)
         return -EBADMSG;
-    if (strlen(fields[FIELD_NAME]) > V2_SESSION_MAX)
+    if (field_check(FIELD_SESSION, bytes_of(fields[WORD_NAME]), NULL) < 0)
         return -EBADMSG;
-    snprintf(ret->name, sizeof(ret->name), "%s", fields[FIELD_NAME]);
-    if (sodium_hex2bin(ret->key, sizeof(ret->key), fields[FIELD_KEY], strlen(fields[FIELD_KEY]),
-                       NULL, &key_len, NULL) < 0 ||
+    snprintf(ret->name, sizeof(ret->name), "%s", fields[WORD_NAME]);
+    if (sodium_hex2bin(ret->key, sizeof(ret->key), fields[WORD_KEY], strlen(fields[WORD_KEY]), NULL,
+                       &key_len, NULL) < 0 ||
         key_len != sizeof(ret->key))
         return -EBADMSG;
-    ret->secure = strcmp(fields[FIELD_CARRIER], "tls") == 0;
-    ret->poll_seconds = strtoull(fields[FIELD_POLL], NULL, 10);
-    ret->offset_ms = strtoll(fields[FIELD_OFFSET], &end, 10);
+    ret->secure = strcmp(fields[WORD_CARRIER], "tls") == 0;
+    ret->poll_seconds = strtoull(fields[WORD_POLL], NULL, 10);
+    ret->offset_ms = strtoll(fields[WORD_OFFSET], &end, 10);
     return *end == '\0' && ret->poll_seconds > 0 ? 0 : -EBADMSG;
 }
 

@@ -5,6 +5,7 @@ fuzz_programs = \
 	tests/fuzz/config-fuzz \
 	tests/fuzz/connection-fuzz \
 	tests/fuzz/frame-fuzz \
+	tests/fuzz/state-fuzz \
 	tests/fuzz/v1-fuzz \
 	tests/fuzz/v2-fuzz
 check_PROGRAMS += $(fuzz_programs)
@@ -37,6 +38,9 @@ tests_fuzz_connection_fuzz_LDADD = $(IO_LIBS)
 tests_fuzz_frame_fuzz_SOURCES = tests/fuzz/frame-fuzz.c $(fuzz_main)
 tests_fuzz_frame_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_frame_fuzz_LDADD = $(PROTO_LIBS)
+tests_fuzz_state_fuzz_SOURCES = tests/fuzz/state-fuzz.c $(fuzz_main)
+tests_fuzz_state_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_state_fuzz_LDADD = $(CLIENT_LIBS)
 tests_fuzz_v1_fuzz_SOURCES = tests/fuzz/v1-fuzz.c $(fuzz_main)
 tests_fuzz_v1_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_v1_fuzz_LDADD = $(PROTO_LIBS)
