@@ -4,7 +4,10 @@ fuzz_programs = \
 	tests/fuzz/admin-fuzz \
 	tests/fuzz/config-fuzz \
 	tests/fuzz/connection-fuzz \
+	tests/fuzz/conversation-fuzz \
 	tests/fuzz/frame-fuzz \
+	tests/fuzz/ladder-fuzz \
+	tests/fuzz/push-fuzz \
 	tests/fuzz/state-fuzz \
 	tests/fuzz/v1-fuzz \
 	tests/fuzz/v2-fuzz
@@ -25,6 +28,9 @@ fuzz-programs: $(fuzz_programs)
 
 memory_store = tests/fuzz/memory-store.c tests/fuzz/memory-store.h \
 	tests/fuzz/memory-tables.c tests/fuzz/memory-tables.h
+logic = tests/fuzz/logic.c tests/fuzz/logic.h \
+	tests/fuzz/logic-outlet.c tests/fuzz/logic-outlet.h $(memory_store)
+logic_libs = src/bll/libbll.a $(MODEL_LIBS) $(AUTH_LIBS) $(PROTO_LIBS)
 
 tests_fuzz_admin_fuzz_SOURCES = tests/fuzz/admin-fuzz.c $(memory_store) $(fuzz_main)
 tests_fuzz_admin_fuzz_LDFLAGS = $(FUZZING_FLAGS)
@@ -35,9 +41,18 @@ tests_fuzz_config_fuzz_LDADD = $(CLIENT_LIBS)
 tests_fuzz_connection_fuzz_SOURCES = tests/fuzz/connection-fuzz.c $(fuzz_main)
 tests_fuzz_connection_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_connection_fuzz_LDADD = $(IO_LIBS)
+tests_fuzz_conversation_fuzz_SOURCES = tests/fuzz/conversation-fuzz.c $(logic) $(fuzz_main)
+tests_fuzz_conversation_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_conversation_fuzz_LDADD = $(logic_libs)
 tests_fuzz_frame_fuzz_SOURCES = tests/fuzz/frame-fuzz.c $(fuzz_main)
 tests_fuzz_frame_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_frame_fuzz_LDADD = $(PROTO_LIBS)
+tests_fuzz_ladder_fuzz_SOURCES = tests/fuzz/ladder-fuzz.c $(logic) $(fuzz_main)
+tests_fuzz_ladder_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_ladder_fuzz_LDADD = $(logic_libs)
+tests_fuzz_push_fuzz_SOURCES = tests/fuzz/push-fuzz.c $(logic) $(fuzz_main)
+tests_fuzz_push_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_push_fuzz_LDADD = $(logic_libs)
 tests_fuzz_state_fuzz_SOURCES = tests/fuzz/state-fuzz.c $(fuzz_main)
 tests_fuzz_state_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_state_fuzz_LDADD = $(CLIENT_LIBS)
