@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/connections.h"
 
+#include "daemon/dials.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -17,9 +18,11 @@ struct served {
     struct connections *owner;
     struct connection *connection;
     struct bll_link *link; /* once it has opened */
+    struct dial *dial;     /* what it was made for, until the peer has proven himself; else NULL */
     size_t memory;         /* counted in owner->memory */
     uint64_t since_us;     /* opened */
     enum bll_link_role role;
+    bool accepted; /* not made by us */
     bool secure;
     bool ending; /* finished or suspended */
 };
@@ -59,6 +62,8 @@ static void opened(void *userdata, struct connection *connection, bool secure)
     if (bll_link_new(connections->bll, connection_peer(connection), secure, served, &served->link) <
         0)
         connection_close(connection);
+    else if (served->dial != NULL)
+        dial_opened(served->dial, served->link);
 }
 
 /* A stranger does not stay one by asking for things that strangers may ask for. */
@@ -122,8 +127,11 @@ static void closed(void *userdata, struct connection *connection, const struct a
     connections->count--;
     connections->secure_count -= served->secure;
     connections->memory -= served->memory;
+    if (served->dial != NULL)
+        dial_over(served->dial);
     bll_link_closed(served->link);
-    peercount_give(connections->peers, from);
+    if (served->accepted)
+        peercount_give(connections->peers, from);
     free(served);
 }
 
@@ -144,6 +152,10 @@ void served_set_role(struct served *served, enum bll_link_role role)
 {
     served->role = role;
     connection_set_limits(served->connection, &served->owner->settings.limits[role]);
+    if (role != BLL_LINK_STRANGER && served->dial != NULL) {
+        dial_over(served->dial);
+        served->dial = NULL;
+    }
 }
 
 void served_close(struct served *served)
@@ -157,7 +169,7 @@ void served_close(struct served *served)
 /* True if nothing is lost by closing it: its peer comes again when he wants to. */
 static bool expendable(const struct served *served)
 {
-    return !connection_busy(served->connection) &&
+    return served->dial == NULL && !connection_busy(served->connection) &&
            (served->link == NULL || bll_link_idle(served->link));
 }
 
@@ -219,12 +231,15 @@ static const struct connection_handler handler = {
 
 /* Takes the descriptor over on success. 0 or -errno. */
 static int take_up(struct connections *connections, int fd, const struct addr *from,
-                   enum connection_carrier carrier, struct connection **ret)
+                   enum connection_carrier carrier, struct dial *dial, struct connection **ret)
 {
     struct served *served = malloc(sizeof *served);
     if (served == NULL)
         return -ENOMEM;
-    *served = (struct served){.owner = connections, .since_us = loop_now(connections->loop)};
+    *served = (struct served){.owner = connections,
+                              .dial = dial,
+                              .since_us = loop_now(connections->loop),
+                              .accepted = dial == NULL};
     struct connection_handler own = handler;
     own.userdata = connections;
     int r = connection_new(connections->loop, fd, from, carrier, connections->tls,
@@ -250,7 +265,7 @@ static struct connection *take_accepted(struct connections *connections, int fd,
     struct connection *connection = NULL;
     int r = -ENOBUFS;
     if (make_room(connections))
-        r = take_up(connections, fd, from, CONNECTION_DETECT, &connection);
+        r = take_up(connections, fd, from, CONNECTION_DETECT, NULL, &connection);
     if (r == 0)
         return connection;
     if (r == -ENOBUFS)
@@ -266,6 +281,16 @@ static struct connection *take_accepted(struct connections *connections, int fd,
 static void accepted(void *userdata, int fd, const struct addr *from)
 {
     (void)take_accepted(userdata, fd, from);
+}
+
+int connections_take_dialled(struct connections *connections, int fd, const struct addr *to,
+                             bool secure, struct dial *dial)
+{
+    struct connection *connection;
+    if (!make_room(connections))
+        return -ENOBUFS;
+    return take_up(connections, fd, to, secure ? CONNECTION_TLS : CONNECTION_PLAIN, dial,
+                   &connection);
 }
 
 /* -- from the daemon before this one ---------------------------------------------------------- */
@@ -377,7 +402,8 @@ void connections_configure(struct connections *connections, const struct daemon_
 
 static void end(struct served *served)
 {
-    bool keep = !signed_on(served) && !served->secure && descriptor_store_usable();
+    bool keep =
+        served->accepted && !signed_on(served) && !served->secure && descriptor_store_usable();
     served->ending = true;
     if (keep)
         connection_suspend(served->connection);

@@ -1,4 +1,5 @@
-/* The connections of clients, accepted within limits; over each the logic unit has a link.
+/* The connections of clients: accepted within limits, or made for a push (daemon/dials.h); over
+ * each the logic unit has a link.
  *
  * They are kept in the order of their use. When there are as many as may be, or they take as much
  * memory as they may, the one that has been unused longest and owes nothing gives way to a new one.
@@ -12,6 +13,7 @@
 #include "io/connection.h"
 #include "io/listener.h"
 
+struct dial;
 struct served; /* one connection: what the logic unit knows it by */
 
 struct connections {
@@ -20,7 +22,7 @@ struct connections {
     struct metrics *metrics;
     struct tls_context *tls; /* for connections from now on */
     struct connection_settings settings;
-    struct peercount *peers;
+    struct peercount *peers; /* of those that were accepted */
     struct listener *listeners[SOCKETS_MAX];
     unsigned listener_count;
     struct list open; /* the longest unused first */
@@ -45,6 +47,11 @@ void connections_free(struct connections *connections);
  * and of how many there may be at once. */
 void connections_configure(struct connections *connections, const struct daemon_config *config,
                            struct tls_context *tls);
+
+/* Takes over `fd`, a connection that was made to `to` for `dial`, with TLS where that is `secure`:
+ * dial_opened() and dial_over() follow. 0 or -errno (neither follows). */
+MUST_USE int connections_take_dialled(struct connections *connections, int fd,
+                                      const struct addr *to, bool secure, struct dial *dial);
 
 /* Looks at the memory they take, and closes as many as are too much. About ten times a second. */
 void connections_tick(struct connections *connections);

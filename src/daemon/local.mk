@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/daemon/libdaemon.a
 src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/certificate.c src/daemon/certificate.h \
 	src/daemon/connections.c src/daemon/connections.h \
+	src/daemon/dials.c src/daemon/dials.h \
 	src/daemon/descriptor-store.c src/daemon/descriptor-store.h \
 	src/daemon/control.c src/daemon/control.h \
 	src/daemon/control-peer.c src/daemon/control-peer.h \

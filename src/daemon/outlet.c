@@ -81,6 +81,12 @@ static void close_connection(void *userdata, void *connection)
     served_close(connection);
 }
 
+static int dial(void *userdata, const struct addr *to, bool secure, void *token)
+{
+    struct outlet *outlet = userdata;
+    return dials_dial(outlet->dials, to, secure, token);
+}
+
 static uint64_t real_ms(void *userdata)
 {
     return clock_real_ms();
@@ -104,9 +110,10 @@ static void turn_end(void *userdata)
     bll_turn_end(outlet->bll);
 }
 
-void outlet_init(struct outlet *outlet, struct loop *loop, struct pusher *pusher)
+void outlet_init(struct outlet *outlet, struct loop *loop, struct pusher *pusher,
+                 struct dials *dials)
 {
-    *outlet = (struct outlet){.loop = loop, .pusher = pusher};
+    *outlet = (struct outlet){.loop = loop, .pusher = pusher, .dials = dials};
     list_init(&outlet->pushes);
     loop_deferred_init(&outlet->turn_end, turn_end, outlet);
 }
@@ -135,6 +142,7 @@ struct bll_outlet outlet_interface(struct outlet *outlet)
         .waiting = waiting,
         .set_role = set_role,
         .close = close_connection,
+        .dial = dial,
         .real_ms = real_ms,
         .now = now,
         .wake = wake,

@@ -33,9 +33,10 @@ static json_t *presence(const struct bll *bll)
 static json_t *connections(const struct report *report)
 {
     const struct connections *open = report->connections;
-    return json_pack("{s:i,s:i,s:I,s:i,s:i}", "clients", (int)open->count, "tls",
-                     (int)open->secure_count, "memory_bytes", (json_int_t)open->memory, "pushes",
-                     (int)report->pushes, "control", (int)report->control_connections);
+    return json_pack("{s:i,s:i,s:I,s:i,s:i,s:i}", "clients", (int)open->count, "tls",
+                     (int)open->secure_count, "memory_bytes", (json_int_t)open->memory, "dialling",
+                     (int)report->dials, "pushes", (int)report->pushes, "control",
+                     (int)report->control_connections);
 }
 
 static json_t *tls(const struct certificate *certificate)

@@ -16,7 +16,7 @@ struct report {
     const struct certificate *certificate;
     uint64_t uptime_us;
     const struct connections *connections;
-    unsigned pushes, control_connections;
+    unsigned pushes, dials, control_connections;
 };
 
 /* Adds the sections "daemon", "tls", "presence", "connections" and "counters" to an answer. */

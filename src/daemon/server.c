@@ -32,9 +32,9 @@
 #define FIRST_CONNECT_US (2 * USEC_PER_SEC)    /* that storage may take before it counts as away */
 #define TICK_US          (100 * USEC_PER_MSEC) /* between two calls of bll_tick() */
 #define DAY_US           (24ULL * 60 * 60 * USEC_PER_SEC)
-#define STATUS_TICKS     10                 /* ticks between two looks at the status line */
-#define STOP_US          (3 * USEC_PER_SEC) /* time to finish what is under way */
-#define STOP_STREAMS_US  (1 * USEC_PER_SEC) /* of it for acknowledgements on their way */
+#define STATUS_TICKS     10                    /* ticks between two looks at the status line */
+#define STOP_US          (3 * USEC_PER_SEC)    /* time to finish what is under way */
+#define STOP_STREAMS_US  (500 * USEC_PER_MSEC) /* of it for acknowledgements on their way */
 #define STOP_CHECK_US    (10 * USEC_PER_MSEC)
 
 struct server {
@@ -52,6 +52,7 @@ struct server {
     bool storage_tried; /* every thread has connected, or found that it cannot */
     struct loop_source storage_source;
     struct pusher *pusher;
+    struct dials dials;
     struct outlet outlet;
     struct bll *bll;
     struct udp_port *ports[SOCKETS_MAX];
@@ -77,6 +78,7 @@ static struct report report_of(const struct server *server)
         .uptime_us = loop_now(server->loop) - server->started_us,
         .connections = &server->connections,
         .pushes = pusher_active(server->pusher),
+        .dials = dials_active(&server->dials),
         .control_connections = server->control.connection_count,
     };
 }
@@ -195,15 +197,18 @@ static int open_storage(struct server *server)
 static int start_logic(struct server *server)
 {
     struct pusher_limits limits = settings_pusher(&server->config);
+    struct dialer_limits dials = settings_dialer(&server->config);
     int r = pusher_new(server->loop, &limits, &server->metrics, &server->pusher);
+    if (r == 0)
+        r = dials_init(&server->dials, server->loop, &dials, &server->connections);
     if (r < 0)
         return r;
-    outlet_init(&server->outlet, server->loop, server->pusher);
+    outlet_init(&server->outlet, server->loop, server->pusher, &server->dials);
     struct bll_config config = settings_bll(&server->config, server->identity.secret);
     struct bll_outlet outlet = outlet_interface(&server->outlet);
     r = bll_new(&config, &outlet, server->pool, &server->metrics, &server->bll);
     explicit_bzero(config.secret, sizeof config.secret);
-    server->outlet.bll = server->bll;
+    server->outlet.bll = server->dials.bll = server->bll;
     return r;
 }
 
@@ -314,6 +319,8 @@ static int apply(struct server *server, struct daemon_config *config, struct ide
     struct pusher_limits pushes = settings_pusher(config);
     password_pool_set_cost(server->pool, &cost);
     pusher_set_limits(server->pusher, &pushes);
+    struct dialer_limits dials = settings_dialer(config);
+    dials_set_limits(&server->dials, &dials);
     connections_configure(&server->connections, config, identity->certificate.context);
     log_set_level(daemon_config_priority(config));
     daemon_config_deinit(&server->config);
@@ -473,6 +480,7 @@ static void close_outside(struct server *server)
     if (server->bll != NULL)
         bll_quiesce(server->bll);
     connections_deinit(&server->connections);
+    dials_deinit(&server->dials);
     pusher_free(server->pusher);
     if (server->bll != NULL) {
         outlet_abandon(&server->outlet);

@@ -17,10 +17,9 @@
  */
 #define V1_OVERHEAD (sizeof "wrmsg::::" + V1_USERID_MAX + V1_PASSWORD_MAX + V1_RECIPIENT_MAX)
 
-/* Bytes that may wait for one connection to take them: answers, a line each; over a stream
- * messages, of which more than the longest has to fit. */
-#define ANSWERS_MAX  (64 * 1024)
-#define MESSAGES_MAX (128 * 1024)
+/* Bytes that may wait for one connection to take them before it is read no more. A stream is
+ * written to up to as many. */
+#define OUTPUT_MAX (64 * 1024)
 
 _Static_assert(SECRET_LEN == BLL_SECRET_LEN, "the secret is what sessions are derived from");
 _Static_assert((int)DAEMON_PORT_ORDER_AUTO == (int)PORT_ORDER_AUTO &&
@@ -79,6 +78,15 @@ struct pusher_limits settings_pusher(const struct daemon_config *config)
     };
 }
 
+struct dialer_limits settings_dialer(const struct daemon_config *config)
+{
+    return (struct dialer_limits){
+        .total = (unsigned)config->limits.pushes,
+        .per_address = (unsigned)config->limits.pushes_per_address,
+        .connect_us = config->limits.push_connect,
+    };
+}
+
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -88,7 +96,7 @@ struct connection_settings settings_connections(const struct daemon_config *conf
 {
     const struct connection_limits common = {
         .frame_max = larger(config->limits.text + V1_OVERHEAD, v2_frame_max(config->limits.text)),
-        .output_max = ANSWERS_MAX,
+        .output_max = OUTPUT_MAX,
         .owed_max = (unsigned)config->limits.answers,
         .idle_us = config->limits.idle,
         .frame_us = config->limits.frame,
@@ -104,7 +112,6 @@ struct connection_settings settings_connections(const struct daemon_config *conf
     };
     settings.limits[BLL_LINK_STRANGER].idle_us = config->limits.sign_on;
     settings.limits[BLL_LINK_STREAM].idle_us = 0; /* messages come when they come */
-    settings.limits[BLL_LINK_STREAM].output_max = MESSAGES_MAX;
     return settings;
 }
 

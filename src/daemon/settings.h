@@ -6,6 +6,7 @@
 #include "bll/bll.h"
 #include "config/daemon-config.h"
 #include "io/connection.h"
+#include "io/dialer.h"
 #include "io/pusher.h"
 
 /* What these return borrows from `config` where it holds pointers. The first holds the secret: to
@@ -13,6 +14,7 @@
 struct bll_config settings_bll(const struct daemon_config *config,
                                const uint8_t secret[BLL_SECRET_LEN]);
 struct pusher_limits settings_pusher(const struct daemon_config *config);
+struct dialer_limits settings_dialer(const struct daemon_config *config);
 
 /* What connections may take: each by what it is used for, and all together. */
 struct connection_settings {

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import multichat
-from v2 import Closed, Connection
+from v2 import Closed, Connection, V2Client
 
 
 @pytest.fixture(name="daemon")
@@ -126,6 +126,23 @@ def test_longest_idle_makes_way_when_all_places_are_taken(daemon):
         connection.close()
 
 
+def test_who_is_owed_something_does_not_make_way(daemon):
+    """Alice has a message on its way that she has not acknowledged."""
+    start(daemon, limits__connections=2)
+    alice = Connection.open(daemon.writes)
+    alice.sign_on("hello:2:alice:pw-alice:desk")
+    alice.ask("attach", "attached")
+    bob = hello(daemon, "bob")
+    bob.send("alice", "hello")
+    alice.expect("msg")
+    with hello(daemon) as other:
+        assert other.ask("ping", "pong") == []
+        assert bob.wait_closed() == []
+        assert alice.ask("ping", "pong") == []
+    alice.close()
+    bob.close()
+
+
 def test_memory_of_connections_has_a_limit(daemon):
     start(daemon, limits__memory=4)
     connections = [Connection.open(daemon.writes) for _ in range(400)]
@@ -160,3 +177,93 @@ def test_stop_ends_tls_in_order(daemon):
         daemon.process.child.send_signal(signal.SIGTERM)
         assert alice.socket.recv(100) == b""
     daemon.stop()
+
+
+def test_stop_takes_acknowledgements_that_are_on_their_way(daemon):
+    start(daemon)
+    alice = Connection.open(daemon.writes)
+    session = alice.sign_on("hello:2:alice:pw-alice:desk")
+    alice.ask("attach", "attached")
+    with hello(daemon, "bob") as bob:
+        bob.send("alice", "first")
+        conversation, seq = alice.expect("msg")[:2]
+        daemon.process.child.send_signal(signal.SIGTERM)
+        assert bob.wait_closed() == []
+    alice.write("ack:%s:%s" % (conversation, seq))
+    alice.wait_closed()
+    alice.close()
+    daemon.stop()
+    daemon.start()
+    with hello(daemon, "bob") as bob:
+        bob.send("alice", "second")
+    with Connection.open(daemon.writes) as alice:
+        alice.sign_on(session.resume())
+        alice.write("attach")
+        frames = [alice.read(), alice.read()]
+        assert [frame[-1] for frame in frames if frame[0] == "msg"] == ["second"]
+
+
+def test_stop_waits_a_bounded_time_for_acknowledgements(daemon):
+    start(daemon)
+    alice = V2Client(daemon, "alice")
+    try:
+        alice.acknowledging = False
+        alice.attach()
+        with hello(daemon, "bob") as bob:
+            bob.send("alice", "hello")
+        alice.wait(1, poll=False)
+        process, daemon.process = daemon.process, None
+        assert process.end(signal.SIGTERM) == 0
+        assert "not finished" not in process.text()
+    finally:
+        alice.close()
+
+
+# -- made by the server
+
+
+def test_push_comes_over_tls_under_the_same_certificate(daemon):
+    start(daemon)
+    alice = V2Client(daemon, "alice")
+    try:
+        alice.sign_on().close()
+        with hello(daemon, "bob") as bob:
+            bob.send("alice", "hello")
+            assert [message.text for message in alice.wait(1)] == ["hello"]
+        assert alice.pushes == 1
+        assert daemon.status()["connections"]["dialling"] == 0
+        assert daemon.status()["presence"]["streams"] == 1
+    finally:
+        alice.close()
+
+
+def test_listener_that_never_shakes_hands_gives_its_place_back(daemon):
+    start(daemon, limits__frame=1, limits__pushes=1)
+    alice = V2Client(daemon, "alice", listen=False)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        try:
+            alice.sign_on().close()
+            alice.port = silent.getsockname()[1]
+            assert alice.poll() == "pushing"
+            silent.settimeout(multichat.PATIENCE)
+            taken, _ = silent.accept()
+            with taken:
+                daemon.wait_figure("dialling", lambda count: count == 1)
+                alice.poll_until("unreachable")
+            assert daemon.figure("dialling") == 0
+        finally:
+            alice.close()
+
+
+def test_stop_does_not_wait_for_a_listener_that_is_silent(daemon):
+    start(daemon)
+    alice = V2Client(daemon, "alice", listen=False)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        try:
+            alice.sign_on().close()
+            alice.port = silent.getsockname()[1]
+            alice.send_poll()
+            daemon.wait_figure("dialling", lambda count: count == 1)
+            daemon.stop()
+        finally:
+            alice.close()
