@@ -182,6 +182,16 @@ void fixture_step(struct fixture *fixture, const char *awaited)
         fail_msg("waited in vain for: %s", awaited);
 }
 
+void await_from_storage(struct fixture *fixture, const bool *done)
+{
+    bll_turn_end(fixture->bll);
+    while (!*done) {
+        struct pollfd fd = {.fd = dal_fd(), .events = POLLIN};
+        assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1);
+        dal_dispatch();
+    }
+}
+
 void note_done(void *userdata, enum dal_outcome outcome)
 {
     *(bool *)userdata = true;

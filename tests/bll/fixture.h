@@ -140,6 +140,9 @@ void line_prove(struct line *line, const struct welcomed *session);
     } while (0)
 void fixture_step(struct fixture *fixture, const char *awaited);
 
+/* Handles results of storage alone until `done`: what the password pool has to say waits. */
+void await_from_storage(struct fixture *fixture, const bool *done);
+
 /* Every storage thread has its connection. */
 void await_storage(struct fixture *fixture);
 

@@ -30,6 +30,12 @@ static const char *hello(void **state, const char *userid, const char *password)
     return line_ask(open_line(state), "hello:2:%s:%s:-", userid, password);
 }
 
+static void note_account(void *userdata, enum dal_outcome outcome,
+                         const struct dal_account *account)
+{
+    *(bool *)userdata = true;
+}
+
 static void set_password(struct fixture *fixture, const char *userid, const char *password)
 {
     struct password_cost cost = {.operations = 1, .memory = 8 << 20};
@@ -160,6 +166,33 @@ static void two_changes_at_once_are_one(void **state)
     assert_begins(hello(state, "alice", "pw-alice"), "err:denied:");
 }
 
+/* He does so, and it is known, while the new one is being hashed: what is left of the old one is
+ * not enough. */
+static void the_administrator_changes_it_first(void **state)
+{
+    struct fixture *fixture = *state;
+    struct password_cost cost = {.operations = 1, .memory = 8 << 20};
+    struct line *line = open_line(state);
+    char hash[PASSWORD_HASH_MAX];
+    bool done = false, loaded = false;
+    struct answer answer;
+
+    (void)line_hello(line, "alice", "laptop");
+    assert_int_equal(password_hash(&cost, bytes_of("given"), hash), 0);
+    line_frame(line, &answer, "passwd:pw-alice:new-one");
+    assert_int_equal(dal_user_set_password(bytes_of("alice"), hash, note_done, &done), 0);
+    await_from_storage(fixture, &done);
+    bll_account_changed(fixture->bll, bytes_of("alice"));
+    /* The only reader is done with the account when it is done with this. */
+    assert_int_equal(dal_account_find(bytes_of("alice"), note_account, &loaded), 0);
+    await_from_storage(fixture, &loaded);
+    assert_false(answer.ended);
+    WAIT_FOR(fixture, answer.ended);
+    assert_begins(answer.text, "err:unknown-session:passwd:");
+    assert_begins(hello(state, "alice", "given"), "welcome:");
+    assert_begins(hello(state, "alice", "new-one"), "err:denied:");
+}
+
 /* Whichever of the two is stored last is good, and nothing else. */
 static void the_administrator_changes_it_too(void **state)
 {
@@ -237,6 +270,7 @@ int main(void)
         CASE(a_wrong_old_password_changes_nothing_and_costs_a_failure),
         CASE(a_password_that_may_not_be_one_is_refused),
         CASE(two_changes_at_once_are_one),
+        CASE(the_administrator_changes_it_first),
         CASE(the_administrator_changes_it_too),
         CASE(the_user_is_deleted_meanwhile),
         CASE(the_connection_closes_meanwhile),

@@ -5,7 +5,6 @@
 
 #include "util/clock.h"
 
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,17 +69,6 @@ static void wrong_password_in_a_poll_is_counted_and_makes_nobody_present(void **
     assert_int_equal(status.present, 0);
     assert_int_equal(status.devices, 0);
     assert_int_equal(status.accounts, 1); /* nobody has left no trace */
-}
-
-/* Handles results of storage, and leaves those of the pool alone. */
-static void await_from_storage(struct fixture *fixture, const bool *done)
-{
-    bll_turn_end(fixture->bll);
-    while (!*done) {
-        struct pollfd fd = {.fd = dal_fd(), .events = POLLIN};
-        assert_int_equal(poll(&fd, 1, 60000), 1);
-        dal_dispatch();
-    }
 }
 
 static void wrong_passwords_do_not_hold_up_the_right_one(void **state)
