@@ -47,7 +47,9 @@ static void used(struct served *served)
 {
     struct list *link = connection_link(served->connection);
     list_remove(link);
-    list_append(&served->owner->open, link);
+    list_append(
+        &served->owner->open[signed_on(served) ? CONNECTIONS_SIGNED_ON : CONNECTIONS_STRANGERS],
+        link);
 }
 
 /* -- what happens to a connection ------------------------------------------------------------- */
@@ -151,6 +153,7 @@ size_t served_waiting(const struct served *served)
 void served_set_role(struct served *served, enum bll_link_role role)
 {
     served->role = role;
+    used(served);
     connection_set_limits(served->connection, &served->owner->settings.limits[role]);
     if (role != BLL_LINK_STRANGER && served->dial != NULL) {
         dial_over(served->dial);
@@ -173,12 +176,10 @@ static bool expendable(const struct served *served)
            (served->link == NULL || bll_link_idle(served->link));
 }
 
-/* Closes the longest unused one that owes nothing; `anyhow`: whatever it owes. False if there is
- * none. */
-static bool evict(struct connections *connections, bool anyhow)
+static bool evict_from(struct connections *connections, enum connections_group group, bool anyhow)
 {
     unsigned looks = 0;
-    LIST_FOREACH_SAFE (link, &connections->open) {
+    LIST_FOREACH_SAFE (link, &connections->open[group]) {
         struct served *served = served_at(link);
         if (anyhow || expendable(served)) {
             metrics_add(connections->metrics, METRIC_CONNECTIONS_EVICTED, 1);
@@ -189,6 +190,14 @@ static bool evict(struct connections *connections, bool anyhow)
             break;
     }
     return false;
+}
+
+/* Closes the longest unused one that owes nothing; `anyhow`: whatever it owes. False if there is
+ * none. */
+static bool evict(struct connections *connections, bool anyhow)
+{
+    return evict_from(connections, CONNECTIONS_STRANGERS, anyhow) ||
+           evict_from(connections, CONNECTIONS_SIGNED_ON, anyhow);
 }
 
 static bool make_room(struct connections *connections)
@@ -209,8 +218,9 @@ static void measure(struct connections *connections, struct served *served)
 void connections_tick(struct connections *connections)
 {
     static struct log_limit limit = {.burst = 1, .interval_us = 60 * USEC_PER_SEC};
-    LIST_FOREACH_SAFE (link, &connections->open)
-        measure(connections, served_at(link));
+    for (int group = 0; group < CONNECTIONS_GROUPS; group++)
+        LIST_FOREACH (link, &connections->open[group])
+            measure(connections, served_at(link));
     while (connections->memory > connections->settings.memory_max &&
            (evict(connections, false) || evict(connections, true)))
         log_limited(&limit, LOG_WARNING, "connections closed for want of memory",
@@ -250,7 +260,7 @@ static int take_up(struct connections *connections, int fd, const struct addr *f
         return r;
     }
     connection_set_context(served->connection, served);
-    list_append(&connections->open, connection_link(served->connection));
+    list_append(&connections->open[CONNECTIONS_STRANGERS], connection_link(served->connection));
     connections->count++;
     measure(connections, served);
     *ret = served->connection;
@@ -359,7 +369,8 @@ int connections_init(struct connections *connections, struct loop *loop, struct 
                                         .metrics = metrics,
                                         .tls = tls_context_ref(tls),
                                         .settings = settings_connections(config)};
-    list_init(&connections->open);
+    for (int group = 0; group < CONNECTIONS_GROUPS; group++)
+        list_init(&connections->open[group]);
     int r = peercount_new(connections->settings.per_address, UINT_MAX, &connections->peers);
     for (unsigned i = 0; i < sockets->count[SOCKET_WRITES] && r == 0; i++)
         r = listen_on(connections, sockets, i);
@@ -379,8 +390,9 @@ void connections_deinit(struct connections *connections)
     if (connections->loop == NULL)
         return;
     stop_accepting(connections);
-    while (!list_empty(&connections->open))
-        connection_close(connection_from_link(connections->open.next));
+    for (int group = 0; group < CONNECTIONS_GROUPS; group++)
+        while (!list_empty(&connections->open[group]))
+            connection_close(connection_from_link(connections->open[group].next));
 }
 
 void connections_free(struct connections *connections)
@@ -417,12 +429,18 @@ static bool may_end(const struct served *served)
     return served->role != BLL_LINK_STREAM || bll_link_idle(served->link);
 }
 
-void connections_finish(struct connections *connections, bool late)
+static void finish_group(struct connections *connections, enum connections_group group, bool late)
 {
-    stop_accepting(connections);
-    LIST_FOREACH_SAFE (link, &connections->open) {
+    LIST_FOREACH_SAFE (link, &connections->open[group]) {
         struct served *served = served_at(link);
         if (!served->ending && (late || may_end(served)))
             end(served);
     }
+}
+
+void connections_finish(struct connections *connections, bool late)
+{
+    stop_accepting(connections);
+    finish_group(connections, CONNECTIONS_STRANGERS, late);
+    finish_group(connections, CONNECTIONS_SIGNED_ON, late);
 }

@@ -2,7 +2,8 @@
  * each the logic unit has a link.
  *
  * They are kept in the order of their use. When there are as many as may be, or they take as much
- * memory as they may, the one that has been unused longest and owes nothing gives way to a new one.
+ * memory as they may, the one that has been unused longest and owes nothing gives way to a new one,
+ * and strangers before those who have signed on: a flood of connections displaces itself.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
@@ -16,6 +17,12 @@
 struct dial;
 struct served; /* one connection: what the logic unit knows it by */
 
+enum connections_group {
+    CONNECTIONS_STRANGERS,
+    CONNECTIONS_SIGNED_ON,
+    CONNECTIONS_GROUPS,
+};
+
 struct connections {
     struct loop *loop;
     struct bll *bll;
@@ -25,7 +32,7 @@ struct connections {
     struct peercount *peers; /* of those that were accepted */
     struct listener *listeners[SOCKETS_MAX];
     unsigned listener_count;
-    struct list open; /* the longest unused first */
+    struct list open[CONNECTIONS_GROUPS]; /* the longest unused first */
     unsigned count;
     unsigned secure_count;    /* of them over TLS */
     size_t memory;            /* bytes they took when they were last looked at */

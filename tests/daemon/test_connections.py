@@ -126,6 +126,21 @@ def test_longest_idle_makes_way_when_all_places_are_taken(daemon):
         connection.close()
 
 
+def test_strangers_make_way_before_those_who_have_signed_on(daemon):
+    start(daemon, limits__connections=3)
+    with hello(daemon) as first, hello(daemon) as second:
+        with socket.create_connection(daemon.writes) as stranger, \
+                socket.create_connection(daemon.writes) as next_one:
+            stranger.settimeout(multichat.PATIENCE)
+            assert stranger.recv(10) == b""
+            with hello(daemon) as third:
+                next_one.settimeout(multichat.PATIENCE)
+                assert next_one.recv(10) == b""
+                for connection in (first, second, third):
+                    assert connection.ask("ping", "pong") == []
+    assert daemon.figure("connections-evicted") == 2
+
+
 def test_who_is_owed_something_does_not_make_way(daemon):
     """Alice has a message on its way that she has not acknowledged."""
     start(daemon, limits__connections=2)
@@ -205,18 +220,16 @@ def test_stop_takes_acknowledgements_that_are_on_their_way(daemon):
 
 def test_stop_waits_a_bounded_time_for_acknowledgements(daemon):
     start(daemon)
-    alice = V2Client(daemon, "alice")
-    try:
-        alice.acknowledging = False
-        alice.attach()
-        with hello(daemon, "bob") as bob:
-            bob.send("alice", "hello")
-        alice.wait(1, poll=False)
+    with Connection.open(daemon.writes) as alice, hello(daemon, "bob") as bob:
+        alice.sign_on("hello:2:alice:pw-alice:desk")
+        alice.ask("attach", "attached")
+        bob.send("alice", "hello")
+        alice.expect("msg")
         process, daemon.process = daemon.process, None
-        assert process.end(signal.SIGTERM) == 0
-        assert "not finished" not in process.text()
-    finally:
-        alice.close()
+        process.child.send_signal(signal.SIGTERM)
+        assert alice.wait_closed() == bob.wait_closed() == []
+    assert process.end(0) == 0
+    assert "not finished" not in process.text()
 
 
 # -- made by the server
