@@ -514,15 +514,14 @@ void write_resolved(struct bll *bll, struct account *recipient, enum dal_outcome
 /* The same for the sender's. */
 void write_resumed(struct bll *bll, struct account *sender, enum dal_outcome outcome);
 
-/* -- link.c: connections, and the verbs of version 2 ------------------------------------------ */
+/* -- link.c: connections ---------------------------------------------------------------------- */
+
+/* What an error is about that is about no frame in particular. */
+#define LINK_NO_KEY "-"
 
 /* While it is held the link is not freed, though it may close. */
 void link_hold(struct bll_link *link);
 void link_release(struct bll_link *link);
-/* The hello or resume that was under way has been answered: what waited behind it may go on. */
-void link_decided(struct bll_link *link);
-/* Carries out what waited so. */
-void links_go_on(struct bll *bll);
 /* True if its frames that are of no version are refused as version 2 does. */
 bool link_speaks_v2(const struct bll_link *link);
 /* Answers a version 2 frame. */
@@ -530,6 +529,9 @@ void link_answer(struct bll_link *link, void *reply, const struct v2_frame *fram
 /* Refuses it: err:<code>:<key or verb>:<reason>. `reason` NULL: the code's own words. */
 void link_refuse(struct bll_link *link, void *reply, enum proto_error error, struct bytes about,
                  const char *reason);
+/* The same in the code's own words, and the connection is closed. */
+void link_refuse_last(struct bll_link *link, void *reply, enum proto_error error,
+                      struct bytes about);
 /* err:limited, which says how long to wait. */
 void link_refuse_limited(struct bll_link *link, void *reply, struct bytes about, uint64_t wait_us);
 /* Signs `device` (NULL: none) of `account` on over the link. */
@@ -542,6 +544,15 @@ void links_end(struct bll *bll, struct account *account);
 void links_end_device(struct bll *bll, struct device *device);
 /* The same for all there are. */
 void links_end_all(struct bll *bll);
+
+/* -- verbs.c ---------------------------------------------------------------------------------- */
+
+/* The hello or resume that was under way has been answered: what waited behind it may go on. */
+void link_decided(struct bll_link *link);
+/* Carries out what waited so. */
+void links_go_on(struct bll *bll);
+/* Ends what waits so: the connection is over. */
+void link_drop_waiting(struct bll_link *link);
 
 /* -- hello.c ---------------------------------------------------------------------------------- */
 

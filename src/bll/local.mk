@@ -22,6 +22,7 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/signed-poll.c \
 	src/bll/signon.c \
 	src/bll/stream.c src/bll/stream.h \
+	src/bll/verbs.c \
 	src/bll/window.c src/bll/window.h \
 	src/bll/write.c
 src_bll_libbll_a_CFLAGS = $(AM_CFLAGS) $(SODIUM_CFLAGS)
