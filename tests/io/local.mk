@@ -77,8 +77,10 @@ tests_io_suspend_test_LDADD = $(IO_TEST_LIBS)
 
 SEALED_TEST_SUPPORT = tests/io/sealed-peer.c tests/io/sealed-peer.h \
 	tests/io/connection-fixture.c tests/io/connection-fixture.h $(TLS_TEST_SUPPORT)
+# Time passes when the test says so.
 tests_io_connection_limits_test_SOURCES = tests/io/connection-limits-test.c $(SEALED_TEST_SUPPORT)
 tests_io_connection_limits_test_CFLAGS = $(TLS_TEST_CFLAGS)
+tests_io_connection_limits_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_monotonic_us
 tests_io_connection_limits_test_LDADD = $(IO_TEST_LIBS)
 
 tests_io_connection_tls_test_SOURCES = tests/io/connection-tls-test.c $(SEALED_TEST_SUPPORT)
