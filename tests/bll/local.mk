@@ -12,6 +12,7 @@ bll_tests = \
 	tests/bll/passwd-test \
 	tests/bll/send-test \
 	tests/bll/session-test \
+	tests/bll/signed-poll-test \
 	tests/bll/signon-test \
 	tests/bll/stream-test \
 	tests/bll/window-test
@@ -55,6 +56,11 @@ tests_bll_session_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_signon_test_SOURCES = tests/bll/signon-test.c $(bll_fixture)
 tests_bll_signon_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_signon_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_signed_poll_test_SOURCES = tests/bll/signed-poll-test.c $(bll_receiver) \
+	tests/lib/fault.h
+tests_bll_signed_poll_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_signed_poll_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
+tests_bll_signed_poll_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_stream_test_SOURCES = tests/bll/stream-test.c $(bll_receiver)
 tests_bll_stream_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_stream_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
