@@ -3,6 +3,7 @@ if HAVE_CMOCKA
 if HAVE_SQLITE
 bll_tests = \
 	tests/bll/backlog-test \
+	tests/bll/conservation-test \
 	tests/bll/delivery-test \
 	tests/bll/device-test \
 	tests/bll/dial-test \
@@ -24,6 +25,9 @@ bll_receiver = $(bll_fixture) tests/bll/receiver.c tests/bll/receiver.h
 tests_bll_backlog_test_SOURCES = tests/bll/backlog-test.c $(bll_fixture)
 tests_bll_backlog_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_backlog_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_conservation_test_SOURCES = tests/bll/conservation-test.c $(bll_receiver)
+tests_bll_conservation_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_conservation_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_delivery_test_SOURCES = tests/bll/delivery-test.c $(bll_fixture)
 tests_bll_delivery_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_delivery_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)

@@ -67,6 +67,25 @@ static void what_was_not_acknowledged_is_sent_again(void **state)
     expect_silence(bob.line);
 }
 
+/* It comes after what the new stream has to begin with. */
+static void a_page_that_the_stream_before_asked_for_is_not_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client bob, again;
+
+    fixture->config.tail_max = 0;
+    assert_int_equal(bll_reconfigure(fixture->bll, &fixture->config), 0);
+    say_lines(fixture, 1, 100);
+    bob = client(fixture, "bob", "laptop");
+    again = client(fixture, "bob", "laptop");
+    assert_string_equal(line_ask(bob.line, "attach"), "attached");
+    bll_turn_end(fixture->bll);
+    WAIT_FOR(fixture, bob.line->frame_count > 0);
+    assert_true(device_of(&bob)->reading);
+    assert_string_equal(line_ask(again.line, "attach"), "attached");
+    take_lines(again.line, 1, 100);
+}
+
 static void attaching_and_detaching_twice_changes_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -512,6 +531,7 @@ int main(void)
         CASE(an_attached_device_gets_its_messages_at_once),
         CASE(what_waited_comes_in_order_when_it_attaches),
         CASE(what_was_not_acknowledged_is_sent_again),
+        CASE(a_page_that_the_stream_before_asked_for_is_not_taken),
         CASE(attaching_and_detaching_twice_changes_nothing),
         CASE(without_a_device_nothing_is_attached_nor_acknowledged),
         CASE(acknowledgements_that_make_no_sense_change_nothing),
