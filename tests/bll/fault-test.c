@@ -231,6 +231,39 @@ static void a_commit_is_cut_off(void **state)
     }
 }
 
+/* What one commit costs: beginning, inserting, committing. */
+#define CALLS_OF_AN_INSERT 3
+
+/* With a link that is signed on and the accounts in memory, nothing is asked of storage but to
+ * store the message; what is refused costs it nothing. */
+static void a_send_costs_its_insert_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *line = line_open(fixture, ADDRESS, true);
+    struct welcomed session = line_hello(line, "alice", "laptop");
+
+    assert_begins(line_ask(line, "send:k0:bob:bob is in memory"), "sent:");
+    settle(fixture);
+    for (int i = 1; i < 4; i++) {
+        faulty_plan(&(struct fault_plan){.countdown = CALLS_OF_AN_INSERT, .status = SQL_FAILED});
+        assert_begins(line_ask(line, "send:k%d:bob:hi", i), "sent:");
+        assert_false(faulty_happened());
+    }
+    faulty_plan(&(struct fault_plan){.countdown = 0, .status = SQL_FAILED});
+    line = line_open(fixture, ADDRESS, true);
+    assert_begins(line_ask(line, "send:k9:bob:hi"), "err:not-signed-on:");
+    assert_begins(line_ask(line, "%s", resume_frame_of(&session, fixture->real_ms - 61000)),
+                  "err:time:");
+    session.key[0] ^= 1;
+    assert_begins(line_ask(line, "%s", resume_frame_of(&session, fixture->real_ms)),
+                  "err:unknown-session:");
+    assert_begins(line_ask(line, "hello:2:alice:pw-alice:laptop"), "welcome:");
+    assert_begins(line_ask(line, "passwd:wrong:new"), "err:denied:");
+    assert_begins(line_ask(line, "ping"), "pong");
+    assert_false(faulty_happened());
+    faulty_plan(&(struct fault_plan){.countdown = -1});
+}
+
 static bool opens(struct fixture *fixture, const char *password)
 {
     struct line *line = line_open(fixture, ADDRESS, true);
@@ -285,6 +318,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_allocation_fails, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_send_costs_its_insert_alone, setup_faulty,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(a_commit_is_cut_off, setup_faulty, fixture_teardown),
         cmocka_unit_test_setup_teardown(a_commit_is_cut_off_under_a_sign_on, setup_faulty,
                                         fixture_teardown),
