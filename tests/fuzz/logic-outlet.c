@@ -40,6 +40,12 @@ static void learn_session(struct logic *logic, const struct v2_frame *welcome)
     memcpy(session->key, welcome->session_key, sizeof(session->key));
 }
 
+/* What was not acknowledged comes again once it is attached again. */
+static void forget_messages(struct line *line)
+{
+    memset(line->seen, 0, sizeof(line->seen));
+}
+
 static void outlet_reply(void *userdata, void *token, struct bytes answer, bool close)
 {
     struct logic *logic = userdata;
@@ -58,6 +64,8 @@ static void outlet_reply(void *userdata, void *token, struct bytes answer, bool 
         MUST(v1_parse_answer(answer, &code, &reason) >= 0);
     else if (frame.verb == V2_VERB_WELCOME)
         learn_session(logic, &frame);
+    else if (frame.verb == V2_VERB_DETACHED)
+        forget_messages(reply->line);
 }
 
 /* Messages of one conversation come in order over one connection, and only where they may. */
@@ -93,6 +101,8 @@ static void see_frame(struct logic *logic, struct line *line, struct bytes bytes
         line->session = outlet_find_session(logic, frame.session);
         break;
     case V2_VERB_DETACHED:
+        forget_messages(line);
+        break;
     case V2_VERB_ERR:
         break;
     default:
