@@ -3,25 +3,11 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "sealed-peer.h"
+#include "test-clock.h"
 
 #include <sys/socket.h>
 
 /* -- time, which passes when the test says so */
-
-static uint64_t passed_us;
-
-uint64_t __real_clock_monotonic_us(void);
-uint64_t __wrap_clock_monotonic_us(void);
-uint64_t __wrap_clock_monotonic_us(void)
-{
-    return __real_clock_monotonic_us() + passed_us;
-}
-
-static void pass_seconds(unsigned seconds)
-{
-    passed_us += seconds * USEC_PER_SEC;
-    turn_some(loop);
-}
 
 static const struct connection_limits hasty = {.frame_max = FRAME_MAX,
                                                .output_max = OUTPUT_MAX,
@@ -35,8 +21,7 @@ static size_t trickle(struct bytes bytes)
     size_t sent = 0;
     while (sent < bytes.len && connection != NULL && refusals[CONNECTION_SLOW] == 0) {
         (void)send(client, bytes.data + sent++, 1, MSG_NOSIGNAL);
-        turn_some(loop);
-        pass_seconds(1);
+        pass_seconds(loop, 1);
     }
     return sent;
 }
@@ -68,10 +53,9 @@ static void test_slow_handshake_is_cut_off(void **state)
     stop();
 
     start_with(ECHO, CONNECTION_TLS, server_tls, &hasty); /* not a byte */
-    turn_some(loop);
-    pass_seconds(9);
+    pass_seconds(loop, 9);
     assert_int_equal(closed, 0);
-    pass_seconds(2);
+    pass_seconds(loop, 2);
     assert_int_equal(closed, 1);
     assert_int_equal(metrics.value[METRIC_CONNECTIONS_SLOW], 1);
     stop();
@@ -84,7 +68,7 @@ static void test_slow_record_is_cut_off(void **state)
     (void)state;
     static const char record[400] = {0x17, 3, 3, 1, 0x7f};
     begin_shaken(ECHO, &hasty);
-    pass_seconds(3600); /* without a byte there is no hurry */
+    pass_seconds(loop, 3600); /* without a byte there is no hurry */
     assert_int_equal(closed, 0);
     /* OpenSSL shows nothing of a record's head that is just complete, which begins the time anew.
      */
@@ -101,13 +85,12 @@ static void test_each_frame_has_its_own_time(void **state)
     start_with(ECHO, CONNECTION_PLAIN, NULL, &hasty);
     say("1");
     for (int i = 0; i < 6; i++) {
-        turn_some(loop);
-        pass_seconds(6);
+        pass_seconds(loop, 6);
         say("\0031");
         peer_expect(loop, client, "1.");
     }
     assert_int_equal(closed, 0);
-    pass_seconds(11);
+    pass_seconds(loop, 11);
     assert_int_equal(refusals[CONNECTION_SLOW], 1); /* the last one */
     stop();
 }
@@ -121,7 +104,7 @@ static void test_no_frame_is_slow_while_we_do_not_read(void **state)
     start_with(HOLD, CONNECTION_PLAIN, NULL, &limits);
     say("a\003b");
     TURN_UNTIL(loop, held_count == 1);
-    pass_seconds(3600);
+    pass_seconds(loop, 3600);
     answer_held(0, false);
     say("b\003");
     TURN_UNTIL(loop, held_count == 2);
@@ -151,9 +134,9 @@ static void test_other_limits(void **state)
     limits.frame_max = 10;
     limits.idle_us = 5 * USEC_PER_SEC;
     connection_set_limits(connection, &limits);
-    pass_seconds(4);
+    pass_seconds(loop, 4);
     assert_int_equal(refusals[CONNECTION_IDLE], 0);
-    pass_seconds(2);
+    pass_seconds(loop, 2);
     hear("idle.");
     hear_the_end();
     finish();
@@ -168,12 +151,12 @@ static void test_end_has_an_end(void **state)
         peer_send(loop, client, bytes_of("f\003"));
     (void)count_turns(loop, 20 * USEC_PER_MSEC);
     assert_true(connection_waiting(connection) > 0);
-    pass_seconds(3600);
+    pass_seconds(loop, 3600);
     assert_int_equal(closed, 0);
     connection_finish(connection);
     turn_some(loop);
     assert_int_equal(closed, 0);
-    pass_seconds(11);
+    pass_seconds(loop, 11);
     assert_int_equal(closed, 1);
     stop();
 }

@@ -45,10 +45,15 @@ tests_io_connection_test_SOURCES = tests/io/connection-test.c $(CONNECTION_TEST_
 tests_io_connection_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_connection_test_LDADD = $(IO_TEST_LIBS)
 
+# Time passes when a test says so.
+TEST_CLOCK = tests/io/test-clock.c tests/io/test-clock.h
+WITH_TEST_CLOCK = -Wl,--wrap=clock_monotonic_us
+
 # The allocator fails when a test says so.
-tests_io_connection_end_test_SOURCES = tests/io/connection-end-test.c $(CONNECTION_TEST_SUPPORT)
+tests_io_connection_end_test_SOURCES = tests/io/connection-end-test.c $(TEST_CLOCK) \
+	$(CONNECTION_TEST_SUPPORT)
 tests_io_connection_end_test_CFLAGS = $(UNIT_CFLAGS)
-tests_io_connection_end_test_LDFLAGS = $(AM_LDFLAGS) \
+tests_io_connection_end_test_LDFLAGS = $(AM_LDFLAGS) $(WITH_TEST_CLOCK) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 tests_io_connection_end_test_LDADD = $(IO_TEST_LIBS)
 
@@ -77,10 +82,10 @@ tests_io_suspend_test_LDADD = $(IO_TEST_LIBS)
 
 SEALED_TEST_SUPPORT = tests/io/sealed-peer.c tests/io/sealed-peer.h \
 	tests/io/connection-fixture.c tests/io/connection-fixture.h $(TLS_TEST_SUPPORT)
-# Time passes when the test says so.
-tests_io_connection_limits_test_SOURCES = tests/io/connection-limits-test.c $(SEALED_TEST_SUPPORT)
+tests_io_connection_limits_test_SOURCES = tests/io/connection-limits-test.c $(TEST_CLOCK) \
+	$(SEALED_TEST_SUPPORT)
 tests_io_connection_limits_test_CFLAGS = $(TLS_TEST_CFLAGS)
-tests_io_connection_limits_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_monotonic_us
+tests_io_connection_limits_test_LDFLAGS = $(AM_LDFLAGS) $(WITH_TEST_CLOCK)
 tests_io_connection_limits_test_LDADD = $(IO_TEST_LIBS)
 
 tests_io_connection_tls_test_SOURCES = tests/io/connection-tls-test.c $(SEALED_TEST_SUPPORT)
