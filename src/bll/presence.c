@@ -14,8 +14,9 @@
 
 #include <stdlib.h>
 
-/* Devices looked at in one sweep. */
+/* Devices looked at in one sweep, and told to storage in one request. */
 #define SWEEP_BATCH 4096
+#define LEAVING_MAX 256
 
 void presence_leave(struct bll *bll, struct device *device)
 {
@@ -226,12 +227,38 @@ void presence_end(struct bll *bll, struct account *account)
     }
 }
 
+/* Devices of version 2 that have just become absent. */
+struct leaving {
+    uint64_t ids[LEAVING_MAX];
+    size_t count;
+};
+
+/* Without, storage knows a time that is too early, and the device gives way sooner than others. */
+static void noted(void *userdata, enum dal_outcome outcome)
+{
+}
+
+static void leaving_store(struct bll *bll, struct leaving *leaving)
+{
+    if (leaving->count > 0 &&
+        dal_devices_seen(leaving->ids, leaving->count, clock_real_ms(), noted, bll) < 0)
+        log_debug("when %zu devices were seen is not stored", leaving->count);
+    leaving->count = 0;
+}
+
 void presence_sweep(struct bll *bll, uint64_t now)
 {
+    struct leaving leaving = {.count = 0};
+
     for (int i = 0; i < SWEEP_BATCH && !list_empty(&bll->present); i++) {
         struct device *device = LIST_FIRST(&bll->present, struct device, by_poll);
         if (now - device->polled_us <= bll->config.present_us)
-            return;
+            break;
         become_absent(bll, device);
+        if (device_is_v2(device))
+            leaving.ids[leaving.count++] = device->id;
+        if (leaving.count == LEAVING_MAX)
+            leaving_store(bll, &leaving);
     }
+    leaving_store(bll, &leaving);
 }

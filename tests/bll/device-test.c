@@ -189,6 +189,31 @@ static void the_places_of_version_1_are_free_when_nobody_polls_there(void **stat
     present(fixture, "bob", 10004);
 }
 
+/* When a device was there for last is remembered over a restart. */
+static void who_polled_later_gives_way_later(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *line = line_open(fixture, "127.0.0.1:1", false);
+    struct welcomed session = line_hello(line, "bob", "a");
+    uint64_t id = find_device(fixture, "bob", "a")->id;
+
+    fill(fixture);
+    (void)poll_signed(fixture, &session, "127.0.0.1:1", 0);
+    fixture->now_us += 11 * USEC_PER_SEC;
+    bll_tick(fixture->bll);
+    fixture_restart(fixture, true);
+    (void)account_of(fixture, "bob");
+    fixture->now_us += 11 * USEC_PER_SEC;
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = {"e", "f", "g"};
+        (void)find_device(fixture, "bob", names[i]);
+        fixture->now_us += USEC_PER_SEC;
+    }
+    assert_non_null(device_by_id(account_of(fixture, "bob"), id));
+    (void)find_device(fixture, "bob", "h");
+    assert_null(device_by_id(account_of(fixture, "bob"), id));
+}
+
 /* Those who were here before the start have had no time to come back. */
 static void nobody_gives_way_right_after_a_start(void **state)
 {
@@ -288,6 +313,7 @@ int main(void)
         CASE(the_longest_absent_gives_way),
         CASE(two_at_once_do_not_take_the_same_place),
         CASE(the_places_of_version_1_are_free_when_nobody_polls_there),
+        CASE(who_polled_later_gives_way_later),
         CASE(nobody_gives_way_right_after_a_start),
         CASE(a_device_deleted_in_storage_is_gone),
         CASE(a_device_made_while_its_account_is_loaded_stays),
