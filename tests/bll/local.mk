@@ -15,6 +15,7 @@ bll_tests = \
 	tests/bll/session-test \
 	tests/bll/signed-poll-test \
 	tests/bll/signon-test \
+	tests/bll/stream-fault-test \
 	tests/bll/stream-test \
 	tests/bll/window-test
 check_PROGRAMS += $(bll_tests)
@@ -65,6 +66,11 @@ tests_bll_signed_poll_test_SOURCES = tests/bll/signed-poll-test.c $(bll_receiver
 tests_bll_signed_poll_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_signed_poll_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
 tests_bll_signed_poll_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_stream_fault_test_SOURCES = tests/bll/stream-fault-test.c $(bll_receiver) \
+	tests/lib/fault.h
+tests_bll_stream_fault_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_stream_fault_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
+tests_bll_stream_fault_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_stream_test_SOURCES = tests/bll/stream-test.c $(bll_receiver)
 tests_bll_stream_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_stream_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
