@@ -286,12 +286,12 @@ void account_refuse(struct account *account, enum account_refusal why, const cha
         free(account->told);
         account->told = strdup(text);
     }
+    if (news) /* before anybody can see the refusal, and end the program for it */
+        account_tell(account, text);
     account->refusal = why;
     account->wanted = false;
     wake_all(account);
     pthread_mutex_unlock(&account->lock);
-    if (news)
-        account_tell(account, text);
 }
 
 enum account_refusal account_refusal(struct account *account)

@@ -5,7 +5,6 @@
 
 #include "client/modes.h"
 #include "client/output.h"
-#include "client/password.h"
 
 #include <errno.h>
 #include <langinfo.h>
@@ -43,42 +42,28 @@ static int setup_signals(void)
     return fd < 0 ? -errno : fd;
 }
 
-static int run_mode(const struct invocation *invocation, const char *password, int stop_fd)
-{
-    switch (invocation->mode) {
-    case MODE_SEND:
-        return run_send(invocation, password, stop_fd);
-    case MODE_RECV:
-        return run_recv(invocation, password, stop_fd);
-    default:
-        return run_line(invocation, password, stop_fd);
-    }
-}
-
-/* Gets the password and runs. */
 static int run(const struct invocation *invocation)
 {
-    char password[V1_PASSWORD_MAX + 1], *warning = NULL, *error = NULL;
-    int stop_fd = setup_signals(), code, r;
+    int stop_fd = setup_signals(), code;
 
     if (stop_fd < 0) {
         output_notice("cannot set up signals");
         return EXIT_SYSTEM;
     }
-    r = password_get(&invocation->settings, invocation->password_fd, stop_fd, password, &warning,
-                     &error);
-    if (warning)
-        output_notice(warning);
-    free(warning);
-    if (r == 0) {
-        code = run_mode(invocation, password, stop_fd);
-    } else {
-        if (r != -ECANCELED)
-            output_notice(error ? error : "out of memory");
-        code = EXIT_USAGE;
+    switch (invocation->mode) {
+    case MODE_SEND:
+        code = run_send(invocation, stop_fd);
+        break;
+    case MODE_RECV:
+        code = run_recv(invocation, stop_fd);
+        break;
+    case MODE_PASSWD:
+        code = run_passwd(invocation, stop_fd);
+        break;
+    default:
+        code = run_line(invocation, stop_fd);
+        break;
     }
-    free(error);
-    explicit_bzero(password, sizeof(password));
     close(stop_fd);
     return code;
 }

@@ -19,6 +19,7 @@ enum command_shape {
 #define COMMAND_TABLE(X)                                                                           \
     X(MSG, "msg", COMMAND_TO_TEXT, "TO TEXT", "send TEXT to a user, a #room, or * for everyone")   \
     X(TO, "to", COMMAND_TO_MAYBE, "[TO]", "send lines to TO from now on; alone: tell who it is")   \
+    X(STATUS, "status", COMMAND_ALONE, "", "tell how this client and the server stand")            \
     X(HELP, "help", COMMAND_ALONE, "", "show this")                                                \
     X(QUIT, "quit", COMMAND_ALONE, "", "end multichat")
 

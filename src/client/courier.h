@@ -1,63 +1,75 @@
-/* The courier carries the outbox to the server: one message at a time, oldest first, again and
- * again with growing pauses until each is stored or refused.
+/* The courier carries the outbox to the server: oldest first, several at a time, again and again
+ * with growing pauses until each is stored or refused.
  *
- * It never waits and is driven like its sender. Used by the input thread alone.
+ * A message bears its client key whenever it is sent, so an answer that was lost does no harm: it
+ * is sent again, and the server, which knows the key, gives the first answer once more. The link is
+ * kept for a moment after the last message, then closed: an idle client costs the server no socket.
+ *
+ * It never waits and is driven like its link. Used by the input thread alone.
  *
  * What becomes of a message:
  *   stored                                    removed
  *   refused (unknown, not-member, too-long …) removed, and told
- *   denied, forbidden                         kept; nothing more is sent until courier_resume()
- *   busy, unavailable, timeout, internal      kept, tried again
- *   uncertain, or no answer                   kept, tried again: it may be there twice then
- *   no connection, or no reading of its file  kept, tried again
+ *   limited                                   kept, sent again when the server said
+ *   busy, unavailable, uncertain, internal …  kept, sent again
+ *   no connection, or no reading of its file  kept, sent again
+ *   nobody gets in (password, certificate)    kept; nothing more is sent until courier_resume()
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "client/link.h"
 #include "client/outbox.h"
-#include "client/sender.h"
-#include "client/settings.h"
 
 #include <stdbool.h>
+
+#define COURIER_WINDOW 64 /* messages on their way at a time */
 
 enum courier_event {
     COURIER_STORED,
     COURIER_REFUSED,
-    COURIER_DENIED,
+    COURIER_LIMITED,     /* too many in too short a time */
     COURIER_POSTPONED,   /* the server answered that it cannot store it now */
-    COURIER_UNREACHABLE, /* not handed over */
-    COURIER_UNCERTAIN,   /* it may or may not have been stored */
+    COURIER_UNREACHABLE, /* the server, or its answers */
+    COURIER_SHUT_OUT,    /* see account_refusal(), which the user has been told */
     COURIER_UNREADABLE,  /* its file cannot be read now */
     COURIER_DAMAGED,     /* its file is not one of the outbox's: dropped */
 };
 
 struct courier_report {
     enum courier_event event;
-    const struct outbox_entry *entry; /* about to be removed, or kept */
+    const struct outbox_entry *entry; /* about to be removed, or kept; NULL: it is about all */
     const char *recipient;            /* as it was written; "" when it is not known */
     const char *code;                 /* of a refusal, else "" */
     const char *reason;               /* in words, as the server or the system gave it */
+    uint64_t pause_us;                /* LIMITED: until it is sent again */
 };
 
 /* Must not call the courier. */
 typedef void (*courier_fn)(void *userdata, const struct courier_report *report);
 
 struct courier {
-    const struct settings *settings;
-    const char *password;
     struct outbox *outbox; /* borrowed */
     courier_fn callback;
     void *userdata;
-    struct sender sender;
-    const struct outbox_entry *entry; /* under way, or NULL */
-    char recipient[V1_RECIPIENT_MAX + 1];
-    uint64_t retry_at; /* monotonic, µs; 0: at once */
-    uint64_t pause;    /* the last one, 0 after a success */
-    bool suspended;    /* after a denial */
+    struct link link;
+    struct courier_flight {
+        const struct outbox_entry *entry;
+        char recipient[V2_RECIPIENT_MAX + 1];
+    } flights[COURIER_WINDOW]; /* on their way, oldest first */
+    size_t flight_count;
+    size_t window;      /* how many may be */
+    size_t calm;        /* stored in a row */
+    uint64_t answer_by; /* monotonic, µs; of the oldest of them */
+    uint64_t idle_at;   /* when to close the link; UINT64_MAX while there is something to do */
+    uint64_t retry_at;  /* nothing is sent before; 0: at once */
+    uint64_t pause;     /* the last one, 0 after a success */
+    bool suspended;     /* after COURIER_SHUT_OUT */
 };
 
-void courier_init(struct courier *courier, const struct settings *settings, const char *password,
-                  struct outbox *outbox, courier_fn callback, void *userdata);
+/* `account` and `outbox` are borrowed. 0 or -errno. */
+MUST_USE int courier_init(struct courier *courier, struct account *account, struct outbox *outbox,
+                          courier_fn callback, void *userdata);
 void courier_deinit(struct courier *courier);
 
 /* Tries again at once what was put off: the server is back, or the user wants it. */
@@ -67,9 +79,9 @@ void courier_resume(struct courier *courier);
 struct pollfd courier_pollfd(const struct courier *courier);
 uint64_t courier_due(const struct courier *courier);
 
-/* Goes on: with what is under way, and with the next message. `server` is NULL while its address
+/* Goes on: with what is under way, and with the next messages. `server` is NULL while its address
  * is not known. */
 void courier_turn(struct courier *courier, const struct addr *server, short revents, uint64_t now);
 
-/* True while a message is on its way. */
+/* True while there is a link. */
 bool courier_busy(const struct courier *courier);

@@ -23,13 +23,31 @@ static int start_threads(struct crew *crew)
     return r;
 }
 
-int crew_start(struct crew *crew, const struct settings *settings, const char *password)
+static void on_notice(void *userdata, const char *text)
 {
+    session_notice(userdata, "%s", text);
+}
+
+static void on_password_wanted(void *userdata)
+{
+    session_wake(userdata, SESSION_INPUT);
+}
+
+int crew_start(struct crew *crew, const struct settings *settings, struct receiving *receiving,
+               bool chatty)
+{
+    const struct account_hooks hooks = {
+        .notice = on_notice, .wanted = on_password_wanted, .userdata = &crew->session};
     sigset_t all, before;
-    int r = session_init(&crew->session, settings, password);
+    int r = session_init(&crew->session, settings, receiving, chatty);
 
     if (r < 0)
         return r;
+    account_set_hooks(receiving->account, &hooks);
+    if (cursors_damage(receiving->cursors) > 0)
+        session_notice(
+            &crew->session,
+            "what was shown before was damaged on the disk; messages may be shown again");
     /* All of them, also those the input thread blocks later: else the system hands those to a
      * thread that does not read the signalfd. */
     sigfillset(&all);

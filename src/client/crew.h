@@ -12,8 +12,10 @@ struct crew {
 };
 
 /* Starts them, with every signal blocked, so that only the input thread sees any. `settings` and
- * `password` are borrowed. 0 or -errno, and then nothing runs. */
-MUST_USE int crew_start(struct crew *crew, const struct settings *settings, const char *password);
+ * `receiving` are borrowed; `chatty`: the user is told of changes that concern him little. 0 or
+ * -errno, and then nothing runs. */
+MUST_USE int crew_start(struct crew *crew, const struct settings *settings,
+                        struct receiving *receiving, bool chatty);
 
 /* Stops and joins them, and frees the session. */
 void crew_end(struct crew *crew);

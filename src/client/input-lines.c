@@ -7,6 +7,7 @@
 #include "client/letter.h"
 #include "client/output.h"
 #include "client/printable.h"
+#include "client/show.h"
 #include "client/terminal.h"
 #include "util/clock.h"
 
@@ -18,6 +19,8 @@
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#define LIMIT_TOLD_US (3 * USEC_PER_SEC) /* a shorter pause is not worth a word */
 
 /* A line of the program's own, made printable. */
 static void notice(const struct input *input, const char *text)
@@ -54,48 +57,69 @@ static void say(const struct input *input, const char *format, ...)
     notice(input, text);
 }
 
-/* Shows a message. 0 or -errno. */
-static int show_message(const struct input *input, const struct v1_push *push, bool own)
+/* Shows a message. As show_fn. */
+static int show_message(const struct input *input, const struct v2_frame *msg, bool own, bool again,
+                        bool *ret_touched)
 {
-    char *line = printable_message(push, own, time(NULL));
+    char *line = printable_message(msg, own, again, time(NULL));
     int r;
 
     if (!line)
         return -ENOMEM;
-    if (input->terminal)
+    if (input->terminal) {
+        *ret_touched = true;
         r = terminal_print(line);
-    else
-        r = output_write(STDOUT_FILENO, bytes_of(line), input->stop_fd);
+    } else {
+        r = output_write(STDOUT_FILENO, bytes_of(line), input->stop_fd, ret_touched);
+    }
     free(line);
     return r;
 }
 
-static int show_arrival(struct input *input, const struct v1_push *push)
+/* A show_fn. */
+static int show_incoming(void *userdata, const struct v2_frame *msg, bool again, bool *ret_touched)
 {
-    bool own = bytes_is(push->userid, input->invocation->settings.user);
+    struct input *input = userdata;
+    bool own = bytes_is(msg->userid, input->invocation->settings.user);
 
     /* Sent from here and shown then: it is here twice otherwise. */
-    if (own && echo_recognise(&input->echo, push->text))
+    if (own && echo_recognise(&input->echo, msg->text))
         return 0;
-    return show_message(input, push, own);
+    return show_message(input, msg, own, again, ret_touched);
+}
+
+static void show_messages(struct input *input)
+{
+    for (;;) {
+        char reason[128];
+        int error;
+        enum show_result result = show_next(input->session, show_incoming, input, &error);
+        if (result == SHOW_NOTHING)
+            return;
+        if (result == SHOW_FAILED) {
+            /* A signal is for the loop to see; memory may come back. */
+            input->unshown = error != -ECANCELED && error != -ENOMEM;
+            return;
+        }
+        if (result == SHOW_UNKEPT && !input->unkept)
+            say(input, "what is shown cannot be written down (%s); messages wait at the server",
+                strerror_r(-error, reason, sizeof(reason)));
+        input->unkept = result == SHOW_UNKEPT;
+        if (input->unkept)
+            return;
+    }
 }
 
 void input_show(struct input *input)
 {
-    struct arrival *arrival;
     struct notice *waiting;
 
     while ((waiting = session_next_notice(input->session))) {
         notice(input, waiting->text);
         free(waiting);
     }
-    while (!input->unshown && (arrival = session_next_arrival(input->session))) {
-        int r = show_arrival(input, &arrival->push);
-        session_settle(input->session, arrival, r == 0);
-        if (r == -ECANCELED)
-            return; /* a signal: the loop sees it */
-        input->unshown = r < 0 && r != -ENOMEM;
-    }
+    if (!input->unshown)
+        show_messages(input);
 }
 
 static void prompt(const struct input *input, char *text, size_t size)
@@ -128,12 +152,17 @@ static bool post(struct input *input, struct bytes to, struct bytes text)
         input->refused++;
         return false;
     }
-    if (input->denied) /* perhaps the account is in order by now */
+    if (input->shut_out) { /* perhaps things are in order by now */
+        account_try_again(input->account);
         courier_resume(&input->courier);
-    input->denied = false;
+        session_wake(input->session, SESSION_RECEIVER);
+    }
+    input->shut_out = false;
     if (input->terminal) {
-        const struct v1_push own = {.time_s = clock_real_ms() / 1000, .text = text};
-        (void)!show_message(input, &own, true);
+        const struct v2_frame own = {
+            .time_ms = clock_real_ms(), .conversation = {.name = to}, .text = text};
+        bool touched;
+        (void)!show_message(input, &own, true, false, &touched);
         echo_remember(&input->echo, text);
     }
     return true;
@@ -178,6 +207,27 @@ static bool do_to(struct input *input, const struct command *command)
     return true;
 }
 
+/* Lines that were asked for. Not made printable: they are the program's own. */
+static void print(const struct input *input, const char *text)
+{
+    if (input->terminal)
+        (void)!terminal_print(text);
+    else
+        (void)!output_write(STDERR_FILENO, bytes_of(text), input->stop_fd, NULL);
+}
+
+static bool do_status(struct input *input, const struct command *command)
+{
+    char *text = session_describe(input->session), *whole;
+
+    if (text && asprintf(&whole, "%soutbox: %zu\n", text, outbox_count(input->outbox)) >= 0) {
+        print(input, whole);
+        free(whole);
+    }
+    free(text);
+    return true;
+}
+
 static bool do_help(struct input *input, const struct command *command)
 {
     char *text = NULL;
@@ -187,12 +237,8 @@ static bool do_help(struct input *input, const struct command *command)
     if (!out)
         return true;
     command_write_help(out);
-    if (fclose(out) == 0) {
-        if (input->terminal)
-            (void)!terminal_print(text);
-        else
-            (void)!output_write(STDERR_FILENO, bytes_of(text), input->stop_fd);
-    }
+    if (fclose(out) == 0)
+        print(input, text);
     free(text);
     return true;
 }
@@ -207,8 +253,8 @@ static bool do_quit(struct input *input, const struct command *command)
 static bool take_line(struct input *input, struct bytes line)
 {
     static bool (*const handlers[])(struct input *, const struct command *) = {
-        [COMMAND_SAY] = do_say,   [COMMAND_MSG] = do_msg,   [COMMAND_TO] = do_to,
-        [COMMAND_HELP] = do_help, [COMMAND_QUIT] = do_quit,
+        [COMMAND_SAY] = do_say,       [COMMAND_MSG] = do_msg,   [COMMAND_TO] = do_to,
+        [COMMAND_STATUS] = do_status, [COMMAND_HELP] = do_help, [COMMAND_QUIT] = do_quit,
     };
     struct command command;
     const char *reason;
@@ -304,60 +350,73 @@ static void kept_settled(struct input *input, bool stored)
         tell_kept_sent(input);
 }
 
+/* Nobody gets in, which the user knows. */
+static void shut_out(struct input *input)
+{
+    input->shut_out = true;
+    if (!input->terminal)
+        input_end(input, true); /* nobody is there to set it right */
+}
+
+/* The server is there and takes nothing now. */
+static void put_off(struct input *input, const struct courier_report *report)
+{
+    if (report->event == COURIER_LIMITED && report->pause_us < LIMIT_TOLD_US)
+        return;
+    if (!input->troubled)
+        say(input, "the server cannot store messages now: %s (%s); keeping your messages",
+            report->reason, report->code);
+    input->troubled = true;
+}
+
+static void stored(struct input *input)
+{
+    if (input->troubled)
+        say(input, "the server stores messages again");
+    input->troubled = false;
+}
+
+/* What is told of a message that is settled one way or another. */
+static void refused(struct input *input, const struct courier_report *report)
+{
+    if (report->event == COURIER_REFUSED)
+        say(input, "not sent to %s: %s (%s)", report->recipient, report->reason, report->code);
+    else
+        say(input, "a message in the outbox was damaged and is dropped: %s", report->reason);
+    input->refused++;
+}
+
 void input_settled(void *userdata, const struct courier_report *report)
 {
     struct input *input = userdata;
-    bool troubled = false;
 
+    if (report->event == COURIER_STORED || report->event == COURIER_REFUSED ||
+        report->event == COURIER_LIMITED || report->event == COURIER_POSTPONED)
+        reached(input, report);
     switch (report->event) {
     case COURIER_STORED:
-        reached(input, report);
-        if (input->troubled)
-            say(input, "the server stores messages again");
+        stored(input);
         break;
     case COURIER_REFUSED:
-        reached(input, report);
-        say(input, "not sent to %s: %s (%s)", report->recipient, report->reason, report->code);
-        input->refused++;
+    case COURIER_DAMAGED:
+        refused(input, report);
         break;
-    case COURIER_DENIED:
-        reached(input, report);
-        say(input, "refused: %s (%s); your messages are kept", report->reason, report->code);
-        input->denied = true;
-        if (!input->terminal)
-            input_end(input, true); /* nobody is there to set it right */
-        break;
+    case COURIER_LIMITED:
     case COURIER_POSTPONED:
-        reached(input, report);
-        if (!input->troubled)
-            say(input, "the server cannot store messages now: %s (%s); keeping your messages",
-                report->reason, report->code);
-        troubled = true;
+        put_off(input, report);
         break;
     case COURIER_UNREACHABLE:
         input->last = report->event;
-        session_report(input->session, SERVER_AWAY, report->reason);
-        troubled = input->troubled;
+        session_doubt(input->session); /* one connection that broke does not mean that it is away */
         break;
-    case COURIER_UNCERTAIN:
-        input->last = report->event;
-        if (!input->troubled)
-            say(input,
-                "the server gave no clear answer (%s); the message is sent again, and may appear "
-                "twice",
-                report->reason);
-        troubled = true;
+    case COURIER_SHUT_OUT:
+        shut_out(input);
         break;
     case COURIER_UNREADABLE:
         say(input, "a message in the outbox cannot be read: %s", report->reason);
         break;
-    case COURIER_DAMAGED:
-        say(input, "a message in the outbox was damaged and is dropped: %s", report->reason);
-        input->refused++;
-        break;
     }
-    input->troubled = troubled;
-    if (report->entry->adopted &&
+    if (report->entry && report->entry->adopted &&
         (report->event == COURIER_STORED || report->event == COURIER_REFUSED ||
          report->event == COURIER_DAMAGED))
         kept_settled(input, report->event == COURIER_STORED);

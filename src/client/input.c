@@ -6,6 +6,8 @@
 
 #include "client/client.h"
 #include "client/input-lines.h"
+#include "client/password.h"
+#include "client/sending.h"
 #include "client/terminal.h"
 #include "util/clock.h"
 
@@ -30,11 +32,14 @@ enum {
 };
 
 int input_init(struct input *input, const struct invocation *invocation, struct session *session,
-               const char *password, struct outbox *outbox, int stop_fd)
+               struct account *account, struct outbox *outbox, int stop_fd)
 {
+    int r;
+
     *input = (struct input){
         .invocation = invocation,
         .session = session,
+        .account = account,
         .outbox = outbox,
         .stop_fd = stop_fd,
         .terminal = terminal_usable(),
@@ -43,9 +48,11 @@ int input_init(struct input *input, const struct invocation *invocation, struct 
         .adopt_at = clock_monotonic_us() + ADOPT_US,
         .last = COURIER_STORED,
     };
-    courier_init(&input->courier, &invocation->settings, password, outbox, input_settled, input);
-    lines_init(&input->lines, CLIENT_TEXT_MAX + V1_RECIPIENT_MAX + 8);
-    return input->terminal ? input_open_terminal(input) : 0;
+    lines_init(&input->lines, CLIENT_TEXT_MAX + V2_RECIPIENT_MAX + 8);
+    r = courier_init(&input->courier, account, outbox, input_settled, input);
+    if (r == 0 && input->terminal)
+        r = input_open_terminal(input);
+    return r;
 }
 
 void input_deinit(struct input *input)
@@ -91,9 +98,7 @@ static int time_left(const struct input *input, uint64_t now)
         due = input->give_up_at;
     if (input->linger_until > 0 && input->linger_until < due)
         due = input->linger_until;
-    if (due <= now)
-        return 0;
-    return (int)((due - now + 999) / 1000);
+    return clock_poll_ms(due, now);
 }
 
 static void take_signal(struct input *input)
@@ -141,8 +146,20 @@ static void consider_end(struct input *input, uint64_t now)
         input->give_up_at = UINT64_MAX;
         input->stop = now >= input->linger_until;
     } else {
-        input->stop = input->denied || now >= input->give_up_at;
+        input->stop = input->shut_out || now >= input->give_up_at;
     }
+}
+
+/* A connection waits for the password. Without it the account is refused, and the user told. */
+static void supply_password(struct input *input)
+{
+    if (!account_password_wanted(input->account))
+        return;
+    terminal_pause();
+    if (password_supply(input->account, input->invocation->password_fd, input->stop_fd) ==
+        -ECANCELED)
+        input->stop = true;
+    terminal_resume();
 }
 
 static void turn(struct input *input)
@@ -165,6 +182,7 @@ static void turn(struct input *input)
         return;
     if (fds[FD_WAKE].revents)
         session_woken(input->session, SESSION_INPUT);
+    supply_password(input);
     if (fds[FD_OUTPUT].revents)
         input->unshown = true;
     if (fds[FD_INPUT].revents)
@@ -184,7 +202,9 @@ static int exit_code(const struct input *input)
         return EXIT_OUTPUT;
     if (input->terminal)
         return EXIT_DONE;
-    if (input->denied || input->refused > 0)
+    if (input->shut_out)
+        return sending_exit_code(account_refusal(input->account));
+    if (input->refused > 0)
         return EXIT_REFUSED;
     return outbox_count(input->outbox) > 0 ? EXIT_KEPT : EXIT_DONE;
 }

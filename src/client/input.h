@@ -15,17 +15,19 @@
 struct input {
     const struct invocation *invocation;
     struct session *session;
+    struct account *account;
     struct outbox *outbox;
     struct courier courier;
     struct echo echo;
     struct lines lines; /* where there is no terminal */
     int stop_fd;
     bool terminal; /* lines are edited */
-    char to[V1_RECIPIENT_MAX + 1];
+    char to[V2_RECIPIENT_MAX + 1];
 
     bool ended;            /* no more lines will come */
     bool stop;             /* the loop ends */
     bool unshown;          /* standard output is of no more use */
+    bool unkept;           /* what is shown cannot be written down, and the user knows */
     uint64_t give_up_at;   /* monotonic; once ended: when to leave messages in the outbox */
     uint64_t linger_until; /* once ended and all was sent; 0 before that */
     uint64_t adopt_at;     /* when to look for what other processes left behind */
@@ -35,12 +37,12 @@ struct input {
     bool troubled;           /* the server answers and cannot store, and the user knows */
     unsigned refused;        /* messages and lines */
     unsigned kept_sent;      /* of earlier runs, stored now and not yet told */
-    bool denied;             /* user or password */
+    bool shut_out;           /* see account_refusal() */
 };
 
 /* Everything in place; `outbox` is borrowed, and a terminal is taken over. 0 or -errno. */
 MUST_USE int input_init(struct input *input, const struct invocation *invocation,
-                        struct session *session, const char *password, struct outbox *outbox,
+                        struct session *session, struct account *account, struct outbox *outbox,
                         int stop_fd);
 void input_deinit(struct input *input);
 

@@ -11,7 +11,7 @@ const char *letter_recipient_refusal(struct bytes recipient)
 {
     struct bytes name = recipient;
 
-    if (bytes_is(recipient, "*") || bytes_is(recipient, "%"))
+    if (bytes_is(recipient, "*"))
         return NULL;
     if (name.len > 0 && name.data[0] == '#') {
         name.data++;
@@ -19,7 +19,7 @@ const char *letter_recipient_refusal(struct bytes recipient)
     }
     if (name.len == 0)
         return "a recipient is a userid, a #room, or * for everyone";
-    if (name.len > V1_USERID_MAX)
+    if (name.len > V2_USERID_MAX)
         return "a recipient's name has at most 64 bytes";
     if (!utf8_valid(name))
         return "a recipient's name is UTF-8";

@@ -5,7 +5,7 @@
 
 #include "util/bytes.h"
 
-/* NULL if `recipient` has the shape of one (a userid, #room, or * or % for everyone), else why
+/* NULL if `recipient` has the shape of one (a userid, #room, or * for everyone), else why
  * not, in words. Whether it exists the server knows. */
 const char *letter_recipient_refusal(struct bytes recipient);
 

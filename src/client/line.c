@@ -6,6 +6,9 @@
 #include "client/input.h"
 #include "client/modes.h"
 #include "client/output.h"
+#include "client/password.h"
+#include "client/receiving.h"
+#include "client/terminal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,12 +32,12 @@ static int open_outbox(const struct settings *settings, struct outbox **ret)
 
 /* With the threads running. */
 static int run_input(const struct invocation *invocation, struct session *session,
-                     const char *password, struct outbox *outbox, int stop_fd)
+                     struct account *account, struct outbox *outbox, int stop_fd)
 {
     struct input input;
     int code = EXIT_SYSTEM;
 
-    if (input_init(&input, invocation, session, password, outbox, stop_fd) == 0)
+    if (input_init(&input, invocation, session, account, outbox, stop_fd) == 0)
         code = input_run(&input);
     else
         output_notice("cannot take the terminal over");
@@ -42,19 +45,37 @@ static int run_input(const struct invocation *invocation, struct session *sessio
     return code;
 }
 
-int run_line(const struct invocation *invocation, const char *password, int stop_fd)
+/* With the outbox open. */
+static int receive_and_send(const struct invocation *invocation, struct receiving *receiving,
+                            struct outbox *outbox, int stop_fd)
+{
+    bool chatty = invocation->verbose || terminal_usable();
+    struct crew crew;
+    int code;
+
+    if (password_prepare(receiving->account, invocation->password_fd, stop_fd) < 0)
+        return EXIT_USAGE;
+    if (crew_start(&crew, &invocation->settings, receiving, chatty) < 0) {
+        output_notice("cannot start the threads");
+        return EXIT_SYSTEM;
+    }
+    code = run_input(invocation, &crew.session, receiving->account, outbox, stop_fd);
+    crew_end(&crew);
+    return code;
+}
+
+int run_line(const struct invocation *invocation, int stop_fd)
 {
     struct outbox *outbox = NULL;
-    struct crew crew;
-    int code = EXIT_SYSTEM;
+    struct receiving receiving;
+    int code;
 
     if (open_outbox(&invocation->settings, &outbox) < 0)
         return EXIT_NOT_KEPT;
-    if (crew_start(&crew, &invocation->settings, password) == 0) {
-        code = run_input(invocation, &crew.session, password, outbox, stop_fd);
-        crew_end(&crew);
-    } else {
-        output_notice("cannot start the threads");
+    code = receiving_open(&invocation->settings, &receiving);
+    if (code == EXIT_DONE) {
+        code = receive_and_send(invocation, &receiving, outbox, stop_fd);
+        receiving_close(&receiving);
     }
     outbox_close(outbox);
     return code;

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/client/libclient.a
 src_client_libclient_a_SOURCES = \
 	src/client/account.c src/client/account.h \
+	src/client/attachment.c src/client/attachment.h \
 	src/client/client.c src/client/client.h \
 	src/client/commands.c src/client/commands.h \
 	src/client/courier.c src/client/courier.h \
@@ -15,23 +16,30 @@ src_client_libclient_a_SOURCES = \
 	src/client/known-servers.c src/client/known-servers.h \
 	src/client/letter.c src/client/letter.h \
 	src/client/line.c \
+	src/client/listening.c src/client/listening.h \
 	src/client/lines.c src/client/lines.h \
 	src/client/link.c src/client/link.h \
 	src/client/modes.h \
 	src/client/options.c src/client/options.h \
 	src/client/outbox.c src/client/outbox.h \
 	src/client/output.c src/client/output.h \
+	src/client/passwd.c \
 	src/client/password.c src/client/password.h \
 	src/client/poller.c src/client/poller.h \
 	src/client/printable.c src/client/printable.h \
+	src/client/push-dialogue.c src/client/push-dialogue.h \
+	src/client/pushes.c src/client/pushes.h \
+	src/client/reach.c src/client/reach.h \
 	src/client/receiver.c src/client/receiver.h \
+	src/client/receiving.c src/client/receiving.h \
 	src/client/recv.c \
 	src/client/send.c \
-	src/client/sender.c src/client/sender.h \
+	src/client/sending.c src/client/sending.h \
 	src/client/server.c src/client/server.h \
 	src/client/session-file.c src/client/session-file.h \
 	src/client/session.c src/client/session.h \
 	src/client/settings.c src/client/settings.h \
+	src/client/show.c src/client/show.h \
 	src/client/terminal.h \
 	src/client/trust.c src/client/trust.h
 if HAVE_READLINE

@@ -6,8 +6,9 @@
 
 #include "client/options.h"
 
-/* `password` was got; `stop_fd` is a signalfd of the signals that end the program (and at a
+/* `stop_fd` is a signalfd of the signals that end the program (and at a
  * terminal of those that concern it), all of which are blocked. */
-int run_line(const struct invocation *invocation, const char *password, int stop_fd);
-int run_send(const struct invocation *invocation, const char *password, int stop_fd);
-int run_recv(const struct invocation *invocation, const char *password, int stop_fd);
+int run_line(const struct invocation *invocation, int stop_fd);
+int run_send(const struct invocation *invocation, int stop_fd);
+int run_recv(const struct invocation *invocation, int stop_fd);
+int run_passwd(const struct invocation *invocation, int stop_fd);

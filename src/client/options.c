@@ -4,6 +4,7 @@
 #include "client/options.h"
 
 #include "client/password.h"
+#include "client/trust.h"
 #include "util/clock.h"
 
 #include <errno.h>
@@ -13,12 +14,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define EVERYWHERE (MODE_LINE | MODE_SEND | MODE_RECV)
+#define EVERYWHERE (MODE_LINE | MODE_SEND | MODE_RECV | MODE_PASSWD)
 #define LONG_ID    256 /* getopt's number of the first row; below it are letters */
 
 /* The values options have that no file holds; judged as those of a file are. */
 struct run_values {
-    uint64_t password_fd, count, timeout_us, linger_us;
+    uint64_t password_fd, new_password_fd, count, timeout_us, linger_us;
+    char *new_password_file;
 };
 
 #define RUN(member) offsetof(struct run_values, member)
@@ -29,6 +31,16 @@ static const struct config_key run_keys[] = {
      .offset = RUN(password_fd),
      .fallback = "0",
      .max = INT_MAX},
+    {.path = "new_password_fd",
+     .type = CONFIG_NUMBER,
+     .offset = RUN(new_password_fd),
+     .fallback = "0",
+     .max = INT_MAX},
+    {.path = "new_password_file",
+     .type = CONFIG_PATH,
+     .offset = RUN(new_password_file),
+     .fallback = "/",
+     .min = 1},
     {.path = "count",
      .type = CONFIG_NUMBER,
      .offset = RUN(count),
@@ -64,10 +76,17 @@ enum option_id {
     OPTION_PASSWORD_FILE,
     OPTION_PASSWORD_COMMAND,
     OPTION_PASSWORD_FD,
+    OPTION_NEW_PASSWORD_FILE,
+    OPTION_NEW_PASSWORD_FD,
+    OPTION_TLS_CA,
+    OPTION_TLS_CERTIFICATE,
+    OPTION_TLS_KEY,
+    OPTION_NO_TLS,
     OPTION_LINGER,
     OPTION_COUNT,
     OPTION_TIMEOUT,
     OPTION_JSON,
+    OPTION_VERBOSE,
     OPTION_HELP,
     OPTION_VERSION,
     OPTION_IDS,
@@ -80,6 +99,8 @@ static const struct option_row {
     const char *key;
     unsigned modes; /* where it may stand */
     const char *help;
+    const char *flag; /* the value it sets when it takes no argument */
+    const char *word; /* an argument that is no path; NULL: the key's type says what it is */
 } rows[] = {
     [OPTION_CONFIG] = {"config", "FILE", NULL, NULL, EVERYWHERE,
                        "read FILE instead of ~/.config/multichat/config"},
@@ -91,19 +112,33 @@ static const struct option_row {
     [OPTION_WRITE_PORT] = {"write-port", "N", &settings_table, "write_port", EVERYWHERE,
                            "its TCP port for messages"},
     [OPTION_LISTEN] = {"listen", "ADDR", &settings_table, "listen", EVERYWHERE,
-                       "where to listen for messages"},
+                       "where to listen for messages; none: nowhere"},
     [OPTION_PASSWORD_FILE] = {"password-file", "FILE", &settings_table, "password_file", EVERYWHERE,
                               "the password is the first line of FILE"},
     [OPTION_PASSWORD_COMMAND] = {"password-command", "CMD", &settings_table, "password_command",
                                  EVERYWHERE, "it is the first line the shell command prints"},
     [OPTION_PASSWORD_FD] = {"password-fd", "N", &run_table, "password_fd", EVERYWHERE,
                             "it is the first line of descriptor N"},
+    [OPTION_NEW_PASSWORD_FILE] = {"new-password-file", "FILE", &run_table, "new_password_file",
+                                  MODE_PASSWD, "the new password is the first line of FILE"},
+    [OPTION_NEW_PASSWORD_FD] = {"new-password-fd", "N", &run_table, "new_password_fd", MODE_PASSWD,
+                                "it is the first line of descriptor N"},
+    [OPTION_TLS_CA] = {"tls-ca", "FILE", &settings_table, "tls.ca", EVERYWHERE,
+                       "verify the server's certificate by the CAs in FILE, or \"system\"",
+                       .word = TRUST_SYSTEM},
+    [OPTION_TLS_CERTIFICATE] = {"tls-certificate", "FILE", &settings_table, "tls.certificate",
+                                EVERYWHERE, "own certificate, for servers that ask for one"},
+    [OPTION_TLS_KEY] = {"tls-key", "FILE", &settings_table, "tls.key", EVERYWHERE, "its key"},
+    [OPTION_NO_TLS] = {"no-tls", NULL, &settings_table, "tls.use", EVERYWHERE,
+                       "send everything in clear, the password too", .flag = "false"},
     [OPTION_LINGER] = {"linger", "S", &run_table, "linger", MODE_LINE,
                        "stay S seconds after the end of standard input"},
     [OPTION_COUNT] = {"count", "N", &run_table, "count", MODE_RECV, "end after N messages"},
     [OPTION_TIMEOUT] = {"timeout", "S", &run_table, "timeout", MODE_LINE | MODE_RECV,
                         "recv: end after S seconds; lines: how long to try after their end"},
     [OPTION_JSON] = {"json", NULL, NULL, NULL, MODE_RECV, "one JSON object a line"},
+    [OPTION_VERBOSE] = {"verbose", NULL, NULL, NULL, MODE_LINE | MODE_RECV,
+                        "tell how messages arrive when that changes"},
     [OPTION_HELP] = {"help", NULL, NULL, NULL, EVERYWHERE, "show this; also -h"},
     [OPTION_VERSION] = {"version", NULL, NULL, NULL, EVERYWHERE, "show the version"},
 };
@@ -117,6 +152,7 @@ static const struct mode_row {
     {NULL, MODE_LINE, 0, 0, "multichat [OPTIONS]"},
     {"send", MODE_SEND, 1, 2, "multichat send TO [TEXT]"},
     {"recv", MODE_RECV, 0, 0, "multichat recv [--count N] [--timeout S] [--json]"},
+    {"passwd", MODE_PASSWD, 0, 0, "multichat passwd"},
 };
 
 _Static_assert(ARRAY_SIZE(rows) == OPTION_IDS, "each option has its row");
@@ -190,8 +226,6 @@ static char *absolute(const char *path)
 {
     char *cwd, *result = NULL;
 
-    if (path[0] == '/' || path[0] == '\0')
-        return strdup(path);
     cwd = getcwd(NULL, 0);
     if (cwd && asprintf(&result, "%s/%s", cwd, path) < 0)
         result = NULL;
@@ -199,12 +233,23 @@ static char *absolute(const char *path)
     return result;
 }
 
+/* What an option sets its key to; freed by the caller. */
+static char *value_text(const struct option_row *row, const struct config_key *key,
+                        const char *value)
+{
+    bool path = key->type == CONFIG_PATH || (row->word && strcmp(value, row->word) != 0);
+
+    if (row->flag)
+        return strdup(row->flag);
+    return path && value[0] != '/' && value[0] != '\0' ? absolute(value) : strdup(value);
+}
+
 static int set_value(const struct option_row *row, const char *value, struct settings *settings,
                      struct run_values *run, char **ret_error)
 {
     const struct config_key *key = config_table_find(row->table, row->key);
     void *values = row->table == &run_table ? (void *)run : (void *)settings;
-    char origin[64], *text = key->type == CONFIG_PATH ? absolute(value) : strdup(value);
+    char origin[64], *text = value_text(row, key, value);
     int r;
 
     if (!text)
@@ -230,12 +275,16 @@ static int apply(const char *given[OPTION_IDS], struct invocation *invocation, c
         else if (given[i] && rows[i].table)
             r = set_value(&rows[i], given[i], &invocation->settings, &run, ret_error);
     }
+    invocation->new_password_file = run.new_password_file;
     if (r == 0)
         r = settings_complete(&invocation->settings, ret_error);
     if (r < 0)
         return r;
     invocation->json = given[OPTION_JSON] != NULL;
+    invocation->verbose = given[OPTION_VERBOSE] != NULL;
     invocation->password_fd = given[OPTION_PASSWORD_FD] ? (int)run.password_fd : PASSWORD_FD_NONE;
+    invocation->new_password_fd =
+        given[OPTION_NEW_PASSWORD_FD] ? (int)run.new_password_fd : PASSWORD_FD_NONE;
     invocation->count = run.count;
     invocation->timeout_us = run.timeout_us;
     invocation->linger_us = run.linger_us;
@@ -244,7 +293,8 @@ static int apply(const char *given[OPTION_IDS], struct invocation *invocation, c
 
 int options_parse(int argc, char *argv[], struct invocation *ret, char **ret_error)
 {
-    struct invocation invocation = {.password_fd = PASSWORD_FD_NONE};
+    struct invocation invocation = {.password_fd = PASSWORD_FD_NONE,
+                                    .new_password_fd = PASSWORD_FD_NONE};
     const char *given[OPTION_IDS] = {0};
     int r;
 
@@ -271,6 +321,7 @@ int options_parse(int argc, char *argv[], struct invocation *ret, char **ret_err
 void options_deinit(struct invocation *invocation)
 {
     settings_deinit(&invocation->settings);
+    free(invocation->new_password_file);
 }
 
 void options_write_help(FILE *out)

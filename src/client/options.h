@@ -15,8 +15,9 @@ enum mode {
     MODE_LINE = 1, /* no command word */
     MODE_SEND = 2,
     MODE_RECV = 4,
-    MODE_HELP = 8, /* --help */
-    MODE_VERSION = 16,
+    MODE_PASSWD = 8,
+    MODE_HELP = 16, /* --help */
+    MODE_VERSION = 32,
 };
 
 struct invocation {
@@ -25,9 +26,12 @@ struct invocation {
     char *const *operands; /* behind the command word; argv's */
     int operand_count;
     bool json;
-    int password_fd;     /* PASSWORD_FD_NONE when it was not given */
-    uint64_t count;      /* 0: any number */
-    uint64_t timeout_us; /* 0: not given */
+    bool verbose;
+    int password_fd;         /* PASSWORD_FD_NONE when it was not given */
+    int new_password_fd;     /* the same */
+    char *new_password_file; /* NULL when it was not given */
+    uint64_t count;          /* 0: any number */
+    uint64_t timeout_us;     /* 0: not given */
     uint64_t linger_us;
 };
 

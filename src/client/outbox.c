@@ -19,7 +19,7 @@
 
 #define NEW_NAME    "new"
 #define SPOOL_TRIES 16
-#define FILE_MAX    (CLIENT_TEXT_MAX + V1_RECIPIENT_MAX + 1)
+#define FILE_MAX    (CLIENT_TEXT_MAX + V2_RECIPIENT_MAX + 1)
 
 struct outbox {
     int folder; /* of the server and user */
@@ -338,11 +338,22 @@ int outbox_add(struct outbox *outbox, struct bytes recipient, struct bytes text,
     return 0;
 }
 
+static const struct outbox_entry *entry_behind(const struct outbox *outbox, const struct list *link)
+{
+    if (link->next == &outbox->entries)
+        return NULL;
+    return LIST_ENTRY(link->next, const struct outbox_entry, link);
+}
+
 const struct outbox_entry *outbox_first(const struct outbox *outbox)
 {
-    if (list_empty(&outbox->entries))
-        return NULL;
-    return LIST_FIRST(&outbox->entries, const struct outbox_entry, link);
+    return entry_behind(outbox, &outbox->entries);
+}
+
+const struct outbox_entry *outbox_next(const struct outbox *outbox,
+                                       const struct outbox_entry *entry)
+{
+    return entry_behind(outbox, &entry->link);
 }
 
 size_t outbox_count(const struct outbox *outbox)

@@ -13,11 +13,12 @@
  *
  * An entry is complete once it bears its name: it is written as `new`, synced, renamed, and the
  * folder synced before outbox_add() returns. Removing is not synced: a power cut may bring an
- * entry back, and a message may be sent twice, but none is lost. Used by one thread.
+ * entry back, which is then sent again. Used by one thread.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "proto/v2.h"
 #include "util/attributes.h"
 #include "util/bytes.h"
 #include "util/list.h"
@@ -27,13 +28,13 @@
 
 struct outbox;
 
-#define OUTBOX_NAME_MAX 64
+#define OUTBOX_NAME_MAX (V2_CKEY_MAX + 1)
 
 struct outbox_entry {
     struct list link;
-    size_t size;  /* bytes of its file */
-    bool adopted; /* left behind by an earlier run */
-    char name[OUTBOX_NAME_MAX];
+    size_t size;                /* bytes of its file */
+    bool adopted;               /* left behind by an earlier run */
+    char name[OUTBOX_NAME_MAX]; /* and client key */
 };
 
 /* A message as it was put in; freed with outbox_letter_deinit(). */
@@ -57,8 +58,10 @@ MUST_USE int outbox_add(struct outbox *outbox, struct bytes recipient, struct by
 /* Takes over what others have left behind since. Returns how many entries, or -errno. */
 MUST_USE long outbox_adopt(struct outbox *outbox);
 
-/* The oldest entry, or NULL. Valid until it is removed. */
+/* The oldest entry, and the one after `entry`, or NULL. Valid until it is removed. */
 const struct outbox_entry *outbox_first(const struct outbox *outbox);
+const struct outbox_entry *outbox_next(const struct outbox *outbox,
+                                       const struct outbox_entry *entry);
 size_t outbox_count(const struct outbox *outbox);
 /* How many of them were taken over. */
 size_t outbox_adopted(const struct outbox *outbox);

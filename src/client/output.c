@@ -26,7 +26,7 @@ static int await_writable(int fd, int stop_fd)
     }
 }
 
-int output_write(int fd, struct bytes bytes, int stop_fd)
+int output_write(int fd, struct bytes bytes, int stop_fd, bool *ret_touched)
 {
     while (bytes.len > 0) {
         int r = await_writable(fd, stop_fd);
@@ -38,6 +38,8 @@ int output_write(int fd, struct bytes bytes, int stop_fd)
             continue;
         if (n < 0)
             return -errno;
+        if (ret_touched)
+            *ret_touched = true;
         bytes.data += n;
         bytes.len -= (size_t)n;
     }

@@ -82,17 +82,17 @@ static const char *refusal(struct bytes password)
     return NULL;
 }
 
-static int take_line(int fd, int stop_fd, const char *what, char ret[V1_PASSWORD_MAX + 1],
+static int take_line(int fd, int stop_fd, const char *what, char ret[V2_PASSWORD_MAX + 1],
                      char **ret_error)
 {
-    char line[V1_PASSWORD_MAX + 2];
+    char line[V2_PASSWORD_MAX + 2];
     long len = read_line(fd, stop_fd, line, sizeof(line) - 1);
     const char *why = NULL;
     int r = 0;
 
     if (len == -ECANCELED)
         r = -ECANCELED;
-    else if (len == -EMSGSIZE || len > V1_PASSWORD_MAX)
+    else if (len == -EMSGSIZE || len > V2_PASSWORD_MAX)
         r = fail(ret_error, EINVAL, what, "the password is longer than 128 bytes");
     else if (len < 0)
         r = fail_errno(ret_error, (int)-len, what);
@@ -106,7 +106,7 @@ static int take_line(int fd, int stop_fd, const char *what, char ret[V1_PASSWORD
     return r;
 }
 
-static int from_file(const char *path, int stop_fd, char ret[V1_PASSWORD_MAX + 1],
+static int from_file(const char *path, int stop_fd, char ret[V2_PASSWORD_MAX + 1],
                      char **ret_warning, char **ret_error)
 {
     CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -152,7 +152,7 @@ static int spawn_shell(const char *command, int out, pid_t *ret)
     return error;
 }
 
-static int from_command(const char *command, int stop_fd, char ret[V1_PASSWORD_MAX + 1],
+static int from_command(const char *command, int stop_fd, char ret[V2_PASSWORD_MAX + 1],
                         char **ret_error)
 {
     int fds[2], status, error, r;
@@ -177,14 +177,14 @@ static int from_command(const char *command, int stop_fd, char ret[V1_PASSWORD_M
     if (failed && r != -ECANCELED) {
         if (r < 0)
             free(*ret_error);
-        explicit_bzero(ret, V1_PASSWORD_MAX + 1);
+        explicit_bzero(ret, V2_PASSWORD_MAX + 1);
         return fail(ret_error, EINVAL, "password_command", "the command failed");
     }
     return r;
 }
 
-static int from_terminal(const struct settings *settings, int stop_fd,
-                         char ret[V1_PASSWORD_MAX + 1], char **ret_error)
+static int from_terminal(const char *prompt, int stop_fd, char ret[V2_PASSWORD_MAX + 1],
+                         char **ret_error)
 {
     CLEANUP(close_fd) int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     struct termios before, silent;
@@ -197,7 +197,7 @@ static int from_terminal(const struct settings *settings, int stop_fd,
     silent = before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
     tcsetattr(fd, TCSAFLUSH, &silent);
-    dprintf(fd, "Password of %s at %s: ", settings->user, settings->server);
+    dprintf(fd, "%s: ", prompt);
     r = take_line(fd, stop_fd, "terminal", ret, ret_error);
     tcsetattr(fd, TCSAFLUSH, &before);
     dprintf(fd, "\n");
@@ -205,8 +205,10 @@ static int from_terminal(const struct settings *settings, int stop_fd,
 }
 
 int password_get(const struct settings *settings, int password_fd, int stop_fd,
-                 char ret[V1_PASSWORD_MAX + 1], char **ret_warning, char **ret_error)
+                 char ret[V2_PASSWORD_MAX + 1], char **ret_warning, char **ret_error)
 {
+    char prompt[512];
+
     *ret_warning = NULL;
     if (password_fd != PASSWORD_FD_NONE)
         return take_line(password_fd, stop_fd, "--password-fd", ret, ret_error);
@@ -214,5 +216,56 @@ int password_get(const struct settings *settings, int password_fd, int stop_fd,
         return from_file(settings->password_file, stop_fd, ret, ret_warning, ret_error);
     if (settings->password_command[0])
         return from_command(settings->password_command, stop_fd, ret, ret_error);
-    return from_terminal(settings, stop_fd, ret, ret_error);
+    snprintf(prompt, sizeof(prompt), "Password of %s at %s", settings->user, settings->server);
+    return from_terminal(prompt, stop_fd, ret, ret_error);
+}
+
+/* Asked for twice: what nobody sees, nobody sees to be mistyped. */
+static int new_from_terminal(int stop_fd, char ret[V2_PASSWORD_MAX + 1], char **ret_error)
+{
+    char again[V2_PASSWORD_MAX + 1] = "";
+    int r = from_terminal("New password", stop_fd, ret, ret_error);
+
+    if (r == 0)
+        r = from_terminal("New password, again", stop_fd, again, ret_error);
+    if (r == 0 && strcmp(ret, again) != 0)
+        r = fail(ret_error, EINVAL, "terminal", "the two are not the same");
+    explicit_bzero(again, sizeof(again));
+    return r;
+}
+
+int password_get_new(const char *file, int password_fd, int stop_fd, char ret[V2_PASSWORD_MAX + 1],
+                     char **ret_warning, char **ret_error)
+{
+    *ret_warning = NULL;
+    if (password_fd != PASSWORD_FD_NONE)
+        return take_line(password_fd, stop_fd, "--new-password-fd", ret, ret_error);
+    if (file)
+        return from_file(file, stop_fd, ret, ret_warning, ret_error);
+    return new_from_terminal(stop_fd, ret, ret_error);
+}
+
+int password_supply(struct account *account, int password_fd, int stop_fd)
+{
+    char password[V2_PASSWORD_MAX + 1], *warning = NULL, *error = NULL;
+    int r =
+        password_get(account_settings(account), password_fd, stop_fd, password, &warning, &error);
+
+    if (warning)
+        account_tell(account, warning);
+    if (r == 0)
+        account_give_password(account, password);
+    else if (r != -ECANCELED)
+        account_refuse(account, ACCOUNT_NO_PASSWORD, error ? error : "out of memory");
+    explicit_bzero(password, sizeof(password));
+    free(warning);
+    free(error);
+    return r;
+}
+
+int password_prepare(struct account *account, int password_fd, int stop_fd)
+{
+    if (password_fd == PASSWORD_FD_NONE && account_session(account, NULL))
+        return 0;
+    return password_supply(account, password_fd, stop_fd);
 }

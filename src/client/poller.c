@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/poller.h"
 
+#include "client/reach.h"
 #include "client/server.h"
+#include "client/session.h"
 #include "util/clock.h"
 
 #include <errno.h>
@@ -12,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_INTERVAL_US    (1 * USEC_PER_SEC)
 #define PROBE_TIMEOUT_US    (3 * USEC_PER_SEC)
 #define PROBE_MIN_US        (USEC_PER_SEC / 4) /* between two probes of an absent server, at first */
 #define PROBE_MAX_US        (4 * USEC_PER_SEC)
@@ -21,11 +22,15 @@
 
 struct poller {
     struct session *session;
+    struct reach reach;
     int fd;                                       /* UDP, connected to `target`; -1: none */
     struct addr target;                           /* the server's poll port */
+    struct addr source;                           /* what it was bound for; family 0: nothing */
     uint64_t next_poll, next_probe, next_resolve; /* monotonic; UINT64_MAX: not wanted */
+    uint64_t interval_us;                         /* between two polls */
     uint64_t probe_interval;
-    unsigned refusals; /* polls refused in a row while TCP works */
+    unsigned refusals;   /* polls refused in a row while TCP works */
+    unsigned generation; /* of the account's session that polls name */
 };
 
 static void say_away(struct poller *poller, int error)
@@ -44,19 +49,18 @@ static void drop_socket(struct poller *poller)
 
 /* A socket from the address the receiver listens on: the server connects back to where the poll
  * came from. */
-static int open_socket(const struct addr *target, const struct addr *bound)
+static int open_socket(const struct addr *target, const struct addr *source)
 {
     struct sockaddr_storage to, from;
-    struct addr source = *bound;
+    struct addr bound = *source;
     socklen_t to_len = addr_to_sockaddr(target, &to), from_len;
     int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return -errno;
-    source.port = 0;
-    from_len = addr_to_sockaddr(&source, &from);
-    if ((source.family == target->family &&
-         bind(fd, (const struct sockaddr *)&from, from_len) < 0) ||
+    bound.port = 0;
+    from_len = bound.family == target->family ? addr_to_sockaddr(&bound, &from) : 0;
+    if ((from_len > 0 && bind(fd, (const struct sockaddr *)&from, from_len) < 0) ||
         connect(fd, (const struct sockaddr *)&to, to_len) < 0) {
         int r = -errno;
         close(fd);
@@ -105,10 +109,12 @@ static void find_server(struct poller *poller, uint64_t now)
         return;
     }
     session_set_server(session, hosts, (size_t)count);
-    if (r == 0)
+    if (r == 0) {
+        poller->next_resolve = UINT64_MAX;
         session_report(session, SERVER_PRESENT, NULL);
-    else
+    } else {
         say_away(poller, -r);
+    }
 }
 
 static void probe_server(struct poller *poller, uint64_t now)
@@ -131,17 +137,23 @@ static void probe_server(struct poller *poller, uint64_t now)
     }
 }
 
+/* Something speaks against the server's being there. */
+static void look_whether_it_lives(struct poller *poller, uint64_t now)
+{
+    if (session_server_state(poller->session, NULL) == SERVER_PRESENT &&
+        poller->next_probe == UINT64_MAX)
+        poller->next_probe = now;
+}
+
 /* The host of the server said that nobody takes polls there. */
 static void polls_refused(struct poller *poller, uint64_t now)
 {
     if (session_server_state(poller->session, NULL) != SERVER_PRESENT)
         return;
     if (++poller->refusals == REFUSALS_UNTIL_TOLD)
-        session_notice(poller->session,
-                       "the server takes no polls on port %u; messages cannot arrive",
+        session_notice(poller->session, "the server takes no polls on port %u",
                        (unsigned)poller->target.port);
-    if (poller->next_probe == UINT64_MAX)
-        poller->next_probe = now;
+    look_whether_it_lives(poller, now);
 }
 
 static void failed(struct poller *poller, int error, uint64_t now)
@@ -152,68 +164,151 @@ static void failed(struct poller *poller, int error, uint64_t now)
     }
     /* No route, or an interface that is gone: a new socket chooses its source anew. */
     drop_socket(poller);
-    if (session_server_state(poller->session, NULL) == SERVER_PRESENT &&
-        poller->next_probe == UINT64_MAX)
-        poller->next_probe = now;
+    look_whether_it_lives(poller, now);
 }
 
-/* What has come back: only errors, for version 1 answers nothing. */
+/* -- answers ---------------------------------------------------------------------------------- */
+
+/* Acts upon what an answer said. */
+static void heed(struct poller *poller, enum v2_state state, unsigned generation, uint64_t now)
+{
+    struct session *session = poller->session;
+    struct addr bound;
+    bool listens = session_bound(session, &bound) == LISTENING_BOUND;
+
+    switch (reach_advise(&poller->reach, state, session_pushed(session), now)) {
+    case REACH_DETACH:
+        if (listens) {
+            session_set_attach(session, false);
+            session_set_reached_by(session, REACHED_BY_PUSHES);
+        }
+        break;
+    case REACH_ATTACH:
+        session_set_attach(session, true);
+        session_set_reached_by(session, REACHED_BY_LINK);
+        break;
+    case REACH_SIGN_ON:
+        account_drop(session->receiving->account, generation);
+        session_set_attach(session, true);
+        break;
+    case REACH_STAY:
+        break;
+    }
+}
+
+static void take_answer(struct poller *poller, struct bytes datagram, uint64_t now)
+{
+    struct account_session signed_on;
+    enum v2_state state;
+    bool answered;
+
+    if (!account_session(poller->session->receiving->account, &signed_on))
+        return;
+    answered =
+        reach_answered(&poller->reach, datagram, bytes_of(signed_on.name), signed_on.key, &state);
+    explicit_bzero(signed_on.key, sizeof(signed_on.key));
+    if (!answered)
+        return;
+    poller->refusals = 0;
+    if (poller->reach.silent == 0)
+        poller->next_poll = reach_due(&poller->reach, poller->interval_us);
+    session_report(poller->session, SERVER_PRESENT, NULL);
+    heed(poller, state, signed_on.generation, now);
+}
+
 static void drain(struct poller *poller, uint64_t now)
 {
-    char answer[64];
+    char datagram[V2_POLL_MAX + 1];
 
     while (poller->fd >= 0) {
-        ssize_t n = recv(poller->fd, answer, sizeof(answer), 0);
+        ssize_t n = recv(poller->fd, datagram, sizeof(datagram), 0);
         if (n >= 0)
-            continue;
-        if (errno == EAGAIN)
+            take_answer(poller, (struct bytes){datagram, (size_t)n}, now);
+        else if (errno == EAGAIN)
             return;
-        if (errno != EINTR)
+        else if (errno != EINTR)
             failed(poller, errno, now);
     }
 }
 
-static void send_poll(struct poller *poller, const struct addr *bound, uint64_t now)
+/* None came for a while. Datagrams get lost; the server may live all the same. Once nothing is
+ * expected from polls any more it is the link that tells. */
+static void note_silence(struct poller *poller, uint64_t now)
 {
-    const struct session *session = poller->session;
-    const struct v1_poll poll = {
-        .userid = bytes_of(session->settings->user),
-        .password = bytes_of(session->password),
-        .port = bound->port,
-    };
-    char datagram[V1_POLL_MAX];
-    long len = v1_build_poll(&poll, datagram, sizeof(datagram));
+    struct session *session = poller->session;
 
-    if (len < 0) /* cannot be: user and password are within their limits */
+    if (!reach_silent(&poller->reach, REACH_DOUBT, now))
         return;
-    if (send(poller->fd, datagram, (size_t)len, 0) < 0)
-        failed(poller, errno, now);
-    else if (poller->refusals < REFUSALS_UNTIL_TOLD)
-        poller->refusals = 0;
-    explicit_bzero(datagram, sizeof(datagram));
+    if (!reach_silent(&poller->reach, REACH_SILENCE, now)) {
+        look_whether_it_lives(poller, now);
+        return;
+    }
+    session_set_attach(session, true);
+    if (session_server_state(session, NULL) == SERVER_PRESENT)
+        session_set_reached_by(session, REACHED_BY_LINK);
 }
 
+/* -- polls ------------------------------------------------------------------------------------ */
+
+/* The socket for polls to `target`. 0 or -errno. */
+static int provide_socket(struct poller *poller, const struct addr *target,
+                          const struct addr *source)
+{
+    if (poller->fd >= 0 &&
+        (!addr_equal(target, &poller->target) || !addr_equal(source, &poller->source)))
+        drop_socket(poller);
+    if (poller->fd >= 0)
+        return 0;
+    poller->fd = open_socket(target, source);
+    poller->target = *target;
+    poller->source = *source;
+    return poller->fd < 0 ? poller->fd : 0;
+}
+
+static void send_poll(struct poller *poller, const struct account_session *signed_on, uint16_t port,
+                      uint64_t now)
+{
+    uint64_t time_ms = account_now_ms(poller->session->receiving->account);
+    char datagram[V2_POLL_MAX];
+    long len = v2_build_poll(bytes_of(signed_on->name), time_ms, port, signed_on->key, datagram,
+                             sizeof(datagram));
+
+    if (len < 0) /* cannot be: the session is one that a server gave */
+        return;
+    note_silence(poller, now);
+    reach_polled(&poller->reach, time_ms, now);
+    if (send(poller->fd, datagram, (size_t)len, 0) < 0)
+        failed(poller, errno, now);
+}
+
+/* Polls, if there is someone to be polled and something to say. When that changes, this thread is
+ * woken. */
 static void poll_server(struct poller *poller, uint64_t now)
 {
-    struct addr target, bound;
+    struct session *session = poller->session;
+    struct account_session signed_on;
+    struct addr target, bound = {0};
+    int r;
 
-    poller->next_poll = now + POLL_INTERVAL_US;
-    if (!session_server(poller->session, &target) || !session_bound(poller->session, &bound)) {
-        poller->next_poll = UINT64_MAX; /* the change of either wakes this thread */
+    poller->next_poll = UINT64_MAX;
+    if (!session_server(session, &target) ||
+        session_bound(session, &bound) == LISTENING_UNSETTLED ||
+        !account_session(session->receiving->account, &signed_on))
         return;
-    }
-    target.port = (uint16_t)poller->session->settings->poll_port;
-    if (poller->fd >= 0 && !addr_equal(&target, &poller->target))
-        drop_socket(poller);
-    if (poller->fd < 0) {
-        poller->fd = open_socket(&target, &bound);
-        if (poller->fd < 0) {
-            failed(poller, -poller->fd, now);
-            return;
-        }
-        poller->target = target;
-    }
-    send_poll(poller, &bound, now);
+    if (signed_on.generation != poller->generation) /* what was said of another is of no interest */
+        reach_init(&poller->reach);
+    poller->generation = signed_on.generation;
+    target.port = (uint16_t)session->settings->poll_port;
+    r = provide_socket(poller, &target, &bound);
+    if (r == 0)
+        send_poll(poller, &signed_on, bound.port, now);
+    else
+        failed(poller, -r, now);
+    poller->interval_us = signed_on.poll_seconds * USEC_PER_SEC;
+    poller->next_poll = reach_due(&poller->reach, poller->interval_us);
+    if (poller->next_poll <= now) /* it could not even be tried */
+        poller->next_poll = now + REACH_AGAIN_US;
+    explicit_bzero(signed_on.key, sizeof(signed_on.key));
 }
 
 /* An absent server is looked for; a server found needs no probes. */
@@ -269,6 +364,8 @@ void *poller_main(void *session)
     while (!session_stopping(poller.session)) {
         uint64_t now = clock_monotonic_us();
         drain(&poller, now);
+        if (session_doubted(poller.session))
+            look_whether_it_lives(&poller, now);
         if (now >= poller.next_resolve)
             find_server(&poller, now);
         if (now >= poller.next_probe)

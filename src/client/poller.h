@@ -1,14 +1,12 @@
-/* The poller thread: finds the server, tells it every second by a UDP poll that this client is
- * here and where it listens, and watches whether the server can be reached.
+/* The poller thread: finds the server, tells it by signed UDP polls that this client is here and
+ * where it listens, and learns from the answers how messages are to come (client/reach.h).
  *
- * Version 1 answers no poll. What is known comes from the sends of the input thread, and from
- * this: a poll that the server's host answers with an ICMP error makes the poller probe the TCP
- * port, and while the server is away it probes at growing intervals until it is back.
+ * When several polls in a row stay without an answer, when the server's host says that nobody takes
+ * them, or when another thread has doubts, it looks whether the server's TCP port answers. Only
+ * that tells whether the server is away: then it probes at growing intervals until it is back.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
-
-#include "client/session.h"
 
 /* Runs until the session stops. `session` is a struct session; returns NULL. */
 void *poller_main(void *session);

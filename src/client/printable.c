@@ -81,22 +81,41 @@ static void write_time(FILE *out, uint64_t time_s, time_t now)
     fprintf(out, "[%s] ", text);
 }
 
-char *printable_message(const struct v1_push *push, bool own, time_t now)
+/* Where it was written, unless that was to everyone. */
+static void write_place(FILE *out, struct bytes conversation, bool own)
 {
-    struct bytes text = push->text;
+    bool room = conversation.len > 0 && conversation.data[0] == '#';
+
+    if (bytes_is(conversation, "*") || bytes_is(conversation, "%"))
+        return;
+    if (!room && !own) {
+        fputs("[direct] ", out);
+        return;
+    }
+    fputs(room ? "[" : "[to ", out);
+    printable_write(out, conversation, PRINTABLE_NAME);
+    fputs("] ", out);
+}
+
+char *printable_message(const struct v2_frame *msg, bool own, bool again, time_t now)
+{
+    struct bytes text = msg->text;
     char *line = NULL;
     size_t size;
     FILE *out = open_memstream(&line, &size);
 
     if (!out)
         return NULL;
-    write_time(out, push->time_s, now);
+    write_time(out, msg->time_ms / 1000, now);
+    if (again)
+        fputs("(may have been shown before) ", out);
+    write_place(out, msg->conversation.name, own);
     if (own) {
         fputs("I: ", out);
     } else {
-        printable_write(out, push->name, PRINTABLE_NAME);
+        printable_write(out, msg->name, PRINTABLE_NAME);
         fputs(" (", out);
-        printable_write(out, push->userid, PRINTABLE_NAME);
+        printable_write(out, msg->userid, PRINTABLE_NAME);
         fputs("): ", out);
     }
     while (text.len > 0 && text.data[text.len - 1] == '\n')

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "proto/v1.h"
+#include "proto/v2.h"
 #include "util/attributes.h"
 #include "util/bytes.h"
 
@@ -21,7 +21,8 @@ enum printable_kind {
  * stay: scripts and emoji need them. */
 void printable_write(FILE *out, struct bytes text, enum printable_kind kind);
 
-/* The line for a message: "[12:34] Alice (alice): text\n", or "[12:34] I: text\n" when `own`. A
- * message that is not of `now`'s day (local time) bears its date too. Freed by the caller; NULL
- * without memory. */
-MUST_USE char *printable_message(const struct v1_push *push, bool own, time_t now);
+/* The line for a message: "[12:34] Alice (alice): text\n". One that was written to a room is marked
+ * [#room], one to the user alone [direct]. With `own` it is "[12:34] I: text\n", marked [#room] or
+ * [to NAME]; with `again` it says that it may have been shown before. A message that is not of
+ * `now`'s day (local time) bears its date too. Freed by the caller; NULL without memory. */
+MUST_USE char *printable_message(const struct v2_frame *msg, bool own, bool again, time_t now);

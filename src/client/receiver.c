@@ -1,266 +1,203 @@
 /* The receiver thread: see receiver.h.
  *
- * Several connections may be open at a time, so that one that says nothing holds up nobody; when
- * all places are taken, the oldest gives way.
- *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/receiver.h"
 
-#include "io/listener.h"
-#include "util/buffer.h"
+#include "client/attachment.h"
+#include "client/listening.h"
+#include "client/pushes.h"
 #include "util/clock.h"
 
-#include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define PUSHES_MAX       16
-#define PUSH_BYTES_MAX   (V1_PUSH_MAX + 1) /* room to see that nothing follows */
-#define PUSH_TIMEOUT_US  (15 * USEC_PER_SEC)
-#define REBIND_US        (2 * USEC_PER_SEC)  /* after listening failed */
-#define STRANGER_TOLD_US (60 * USEC_PER_SEC) /* between two notices about strangers */
+#define SYNC_AGAIN_US USEC_PER_SEC /* after the disk took it not */
+#define FAREWELL_US   USEC_PER_SEC /* for the last acknowledgements to leave */
+#define ACKS_MAX      64           /* gathered at a time */
 
-struct push {
-    int fd; /* -1: free */
-    uint64_t deadline;
-    struct buffer in;
+enum {
+    FD_WAKE = PUSHES_MAX,
+    FD_LISTENER,
+    FD_LINK,
+    FD_COUNT,
+};
+
+/* All of one conversation up to `seq`. */
+struct ack {
+    uint64_t conversation, seq;
 };
 
 struct receiver {
     struct session *session;
-    int fd;             /* listens; -1: not yet */
-    struct addr wanted; /* what it was bound for */
-    uint64_t next_bind; /* monotonic */
-    uint64_t next_told; /* monotonic; before it, strangers are dropped in silence */
-    bool failure_told;
-    struct push pushes[PUSHES_MAX];
+    struct listener listener;
+    struct pushes pushes;
+    struct attachment attachment;
+    struct list settled; /* struct incoming, not yet acknowledged */
+    uint64_t next_sync;  /* monotonic; when the disk is asked again */
+    bool unkept_told;
+    struct ack acks[ACKS_MAX];
+    size_t ack_count;
 };
 
-static void push_end(struct push *push)
+/* -- acknowledging ---------------------------------------------------------------------------- */
+
+/* By whatever way the server can be told: that may be another than the one by which the message
+ * came, which may be gone. */
+static void send_acks(struct receiver *receiver)
 {
-    close(push->fd);
-    push->fd = -1;
-    buffer_deinit(&push->in);
-}
-
-/* Ends it by a reset: not acknowledged. */
-static void reset(int fd)
-{
-    const struct linger now = {.l_onoff = 1};
-
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
-static void push_refuse(struct push *push)
-{
-    reset(push->fd);
-    push_end(push);
-}
-
-/* The whole of a push has arrived. */
-static void push_complete(struct receiver *receiver, struct push *push)
-{
-    struct v1_push message;
-
-    if (buffer_len(&push->in) == 0) { /* somebody looked whether we listen */
-        push_end(push);
-        return;
+    for (size_t i = 0; i < receiver->ack_count; i++) {
+        const struct v2_frame frame = {
+            .verb = V2_VERB_ACK,
+            .conversation = {.id = receiver->acks[i].conversation},
+            .seq = receiver->acks[i].seq,
+        };
+        if (!pushes_acknowledge(&receiver->pushes, &frame))
+            attachment_acknowledge(&receiver->attachment, &frame);
     }
-    if (v1_parse_push(buffer_peek(&push->in), &message) < 0) {
-        session_notice(receiver->session, "something arrived that is no message; it was not taken");
-        push_refuse(push);
-    } else if (session_show(receiver->session, &message, push->fd)) {
-        push_end(push);
-    } else {
-        push_refuse(push);
+    receiver->ack_count = 0;
+}
+
+/* One for each conversation: it speaks for all that was shown of it before. */
+static void gather_ack(struct receiver *receiver, const struct incoming *incoming)
+{
+    const struct ack ack = {incoming->msg.conversation.id, incoming->msg.seq};
+    size_t i = 0;
+
+    while (i < receiver->ack_count && receiver->acks[i].conversation != ack.conversation)
+        i++;
+    if (i == ACKS_MAX) {
+        send_acks(receiver);
+        i = 0;
+    }
+    if (i == receiver->ack_count) {
+        receiver->ack_count++;
+        receiver->acks[i] = ack;
+    } else if (ack.seq > receiver->acks[i].seq) { /* not one that came again by another way */
+        receiver->acks[i] = ack;
     }
 }
 
-static void push_read(struct receiver *receiver, struct push *push)
+/* What was shown is written down and acknowledged. */
+static void acknowledge(struct receiver *receiver, uint64_t now)
 {
-    for (;;) {
-        char *space;
-        long room = buffer_reserve(&push->in, 4096, &space);
-        if (room < 0) { /* too long, or no memory */
-            push_refuse(push);
-            return;
-        }
-        ssize_t n = recv(push->fd, space, (size_t)room, 0);
-        if (n > 0) {
-            buffer_commit(&push->in, (size_t)n);
-        } else if (n == 0) {
-            push_complete(receiver, push);
-            return;
-        } else if (errno == EAGAIN) {
-            return;
-        } else if (errno != EINTR) {
-            push_end(push);
-            return;
-        }
-    }
-}
-
-static struct push *push_slot(struct receiver *receiver)
-{
-    struct push *oldest = &receiver->pushes[0];
-
-    for (size_t i = 0; i < PUSHES_MAX; i++) {
-        struct push *push = &receiver->pushes[i];
-        if (push->fd < 0)
-            return push;
-        if (push->deadline < oldest->deadline)
-            oldest = push;
-    }
-    push_refuse(oldest);
-    return oldest;
-}
-
-static bool welcome(struct receiver *receiver, const struct addr *from, uint64_t now)
-{
-    char text[ADDR_TEXT_MAX];
-
-    if (receiver->session->settings->receive_from == RECEIVE_FROM_ANY ||
-        session_is_server(receiver->session, from))
-        return true;
-    if (now >= receiver->next_told) {
-        receiver->next_told = now + STRANGER_TOLD_US;
-        session_notice(receiver->session,
-                       "turned away a connection from %s, which is not the server "
-                       "(see receive_from in multichat(1))",
-                       addr_format_host(from, text));
-    }
-    return false;
-}
-
-static void accept_pushes(struct receiver *receiver, uint64_t now)
-{
-    /* A bounded number a turn, so that reading is never starved. */
-    for (int i = 0; i < PUSHES_MAX; i++) {
-        struct sockaddr_storage storage;
-        socklen_t len = sizeof(storage);
-        struct addr from;
-        int fd =
-            accept4(receiver->fd, (struct sockaddr *)&storage, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
-            return;
-        if (addr_from_sockaddr((const struct sockaddr *)&storage, len, &from) < 0 ||
-            !welcome(receiver, &from, now)) {
-            reset(fd);
-            close(fd);
-            continue;
-        }
-        struct push *push = push_slot(receiver);
-        push->fd = fd;
-        push->deadline = now + PUSH_TIMEOUT_US;
-        buffer_init(&push->in, PUSH_BYTES_MAX);
-    }
-}
-
-static void unbind(struct receiver *receiver)
-{
-    if (receiver->fd >= 0)
-        close(receiver->fd);
-    receiver->fd = -1;
-}
-
-static int bind_to(struct receiver *receiver, const struct addr *wanted)
-{
-    struct sockaddr_storage storage;
-    socklen_t len = sizeof(storage);
-    struct addr bound;
+    char reason[128];
     int r;
 
-    receiver->fd = listener_bind(wanted);
-    if (receiver->fd < 0)
-        return receiver->fd;
-    if (getsockname(receiver->fd, (struct sockaddr *)&storage, &len) < 0)
-        r = -errno;
-    else
-        r = addr_from_sockaddr((const struct sockaddr *)&storage, len, &bound);
+    session_take_settled(receiver->session, &receiver->settled);
+    if (list_empty(&receiver->settled) || now < receiver->next_sync)
+        return;
+    r = cursors_sync(receiver->session->receiving->cursors);
     if (r < 0) {
-        unbind(receiver);
-        return r;
+        receiver->next_sync = now + SYNC_AGAIN_US;
+        if (!receiver->unkept_told)
+            session_notice(receiver->session,
+                           "what was shown cannot be written down (%s); it is not acknowledged",
+                           strerror_r(-r, reason, sizeof(reason)));
+        receiver->unkept_told = true;
+        return;
     }
-    session_set_bound(receiver->session, &bound);
-    return 0;
+    receiver->unkept_told = false;
+    LIST_FOREACH_SAFE (link, &receiver->settled) {
+        struct incoming *incoming = LIST_ENTRY(link, struct incoming, link);
+        gather_ack(receiver, incoming);
+        list_remove(link);
+        free(incoming);
+    }
+    send_acks(receiver);
 }
 
-/* Listens where the server's address asks for; again when that has changed. */
-static void keep_bound(struct receiver *receiver, uint64_t now)
-{
-    struct addr server, wanted;
-    char text[ADDR_TEXT_MAX], reason[128];
-    int r;
+/* -- the loop --------------------------------------------------------------------------------- */
 
-    if (!session_server(receiver->session, &server))
-        return;
-    settings_listen_addr(receiver->session->settings, &server, &wanted);
-    if (receiver->fd >= 0 && addr_equal(&wanted, &receiver->wanted))
-        return;
-    if (now < receiver->next_bind)
-        return;
-    unbind(receiver);
-    r = bind_to(receiver, &wanted);
-    receiver->wanted = wanted;
-    receiver->next_bind = now + REBIND_US;
-    if (r < 0 && !receiver->failure_told)
-        session_notice(receiver->session,
-                       "cannot listen on %s (%s); messages cannot arrive until that is possible",
-                       addr_format(&wanted, text), strerror_r(-r, reason, sizeof(reason)));
-    receiver->failure_told = r < 0;
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
-/* Milliseconds for poll(2) until the next deadline, -1 for none. */
-static int time_left(const struct receiver *receiver, uint64_t now)
+static uint64_t due(const struct receiver *receiver)
 {
-    uint64_t due = receiver->fd < 0 && receiver->failure_told ? receiver->next_bind : UINT64_MAX;
+    uint64_t due = earlier(pushes_due(&receiver->pushes), attachment_due(&receiver->attachment));
 
-    for (size_t i = 0; i < PUSHES_MAX; i++)
-        if (receiver->pushes[i].fd >= 0 && receiver->pushes[i].deadline < due)
-            due = receiver->pushes[i].deadline;
+    due = earlier(due, listening_due(&receiver->listener));
+    return list_empty(&receiver->settled) ? due : earlier(due, receiver->next_sync);
+}
+
+static int time_left(uint64_t due, uint64_t now)
+{
     if (due == UINT64_MAX)
         return -1;
-    return due > now ? (int)((due - now + 999) / 1000) : 0;
+    if (due <= now)
+        return 0;
+    return due - now < 60 * USEC_PER_SEC ? (int)((due - now + 999) / 1000) : 60000;
 }
 
-static void turn(struct receiver *receiver)
+/* Waits until `until` at the latest, and goes on with what is ready. */
+static void turn(struct receiver *receiver, uint64_t until)
 {
-    struct pollfd fds[PUSHES_MAX + 2];
+    struct session *session = receiver->session;
+    struct pollfd fds[FD_COUNT] = {
+        [FD_WAKE] = {.fd = session->wake[SESSION_RECEIVER], .events = POLLIN},
+        [FD_LISTENER] = {.fd = receiver->listener.fd, .events = POLLIN},
+        [FD_LINK] = attachment_pollfd(&receiver->attachment),
+    };
     uint64_t now = clock_monotonic_us();
 
-    keep_bound(receiver, now);
-    for (size_t i = 0; i < PUSHES_MAX; i++)
-        fds[i] = (struct pollfd){.fd = receiver->pushes[i].fd, .events = POLLIN};
-    fds[PUSHES_MAX] = (struct pollfd){.fd = receiver->fd, .events = POLLIN};
-    fds[PUSHES_MAX + 1] =
-        (struct pollfd){.fd = receiver->session->wake[SESSION_RECEIVER], .events = POLLIN};
-    if (poll(fds, ARRAY_SIZE(fds), time_left(receiver, now)) < 0)
-        return;
-    for (size_t i = 0; i < PUSHES_MAX; i++)
-        if (fds[i].revents && !session_stopping(receiver->session))
-            push_read(receiver, &receiver->pushes[i]);
+    pushes_pollfds(&receiver->pushes, fds);
+    if (poll(fds, FD_COUNT, time_left(earlier(due(receiver), until), now)) < 0)
+        return; /* EINTR */
     now = clock_monotonic_us();
-    for (size_t i = 0; i < PUSHES_MAX; i++)
-        if (receiver->pushes[i].fd >= 0 && !fds[i].revents && now >= receiver->pushes[i].deadline)
-            push_refuse(&receiver->pushes[i]);
-    if (fds[PUSHES_MAX].revents)
-        accept_pushes(receiver, now);
-    if (fds[PUSHES_MAX + 1].revents)
-        session_woken(receiver->session, SESSION_RECEIVER);
+    if (fds[FD_WAKE].revents)
+        session_woken(session, SESSION_RECEIVER);
+    acknowledge(receiver, now);
+    pushes_turn(&receiver->pushes, fds, now);
+    attachment_turn(&receiver->attachment, fds[FD_LINK].revents, now);
+    if (fds[FD_LISTENER].revents)
+        pushes_accept(&receiver->pushes, receiver->listener.fd, now);
+}
+
+/* The last acknowledgements leave, as far as the server takes them soon. */
+static void say_farewell(struct receiver *receiver)
+{
+    uint64_t now = clock_monotonic_us(), end = now + FAREWELL_US;
+
+    acknowledge(receiver, now);
+    listening_deinit(&receiver->listener);
+    pushes_finish(&receiver->pushes);
+    attachment_finish(&receiver->attachment);
+    while (now < end &&
+           (pushes_open(&receiver->pushes) || attachment_open(&receiver->attachment))) {
+        turn(receiver, end);
+        now = clock_monotonic_us();
+    }
+}
+
+static void run(struct receiver *receiver)
+{
+    while (!session_stopping(receiver->session)) {
+        listening_keep(&receiver->listener, clock_monotonic_us());
+        turn(receiver, UINT64_MAX);
+    }
+    say_farewell(receiver);
 }
 
 void *receiver_main(void *session)
 {
-    struct receiver receiver = {.session = session, .fd = -1};
+    struct receiver receiver = {.session = session};
+    char reason[128];
+    int r = attachment_init(&receiver.attachment, session);
 
-    for (size_t i = 0; i < PUSHES_MAX; i++)
-        receiver.pushes[i].fd = -1;
-    while (!session_stopping(receiver.session))
-        turn(&receiver);
-    for (size_t i = 0; i < PUSHES_MAX; i++)
-        if (receiver.pushes[i].fd >= 0)
-            push_refuse(&receiver.pushes[i]);
-    unbind(&receiver);
+    if (r < 0) {
+        session_notice(session, "messages cannot arrive: %s",
+                       strerror_r(-r, reason, sizeof(reason)));
+        return NULL;
+    }
+    list_init(&receiver.settled);
+    listening_init(&receiver.listener, session);
+    pushes_init(&receiver.pushes, session);
+    run(&receiver);
+    attachment_deinit(&receiver.attachment);
+    pushes_deinit(&receiver.pushes);
+    LIST_FOREACH_SAFE (link, &receiver.settled)
+        free(LIST_ENTRY(link, struct incoming, link));
     return NULL;
 }

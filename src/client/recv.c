@@ -1,13 +1,17 @@
 /* `multichat recv`: messages to standard output, as lines or as JSON, for scripts.
  *
- * A message counts as shown when write(2) has taken all of it; then the receiver acknowledges it.
+ * A message counts as shown when write(2) has taken all of it; then the receiver acknowledges it,
+ * also when it was the last and the program is about to end.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"
 #include "client/crew.h"
 #include "client/modes.h"
 #include "client/output.h"
+#include "client/password.h"
 #include "client/printable.h"
+#include "client/sending.h"
+#include "client/show.h"
 #include "util/clock.h"
 
 #include <errno.h>
@@ -27,14 +31,32 @@ struct recv {
     int code; /* enum exit_code, or -1 while it goes on */
 };
 
-/* One object and a newline, freed by the caller; NULL without memory. */
-static char *json_line(const struct v1_push *push, size_t flags)
+/* Who is meant by a conversation's name. */
+static const char *audience(struct bytes conversation)
 {
-    json_t *object = json_pack("{s:I, s:s%, s:s%, s:s%}", "time", (json_int_t)push->time_s, "from",
-                               push->userid.data, push->userid.len, "name", push->name.data,
-                               push->name.len, "text", push->text.data, push->text.len);
-    char *dump = object ? json_dumps(object, flags) : NULL, *line = NULL;
+    if (bytes_is(conversation, "*"))
+        return "everyone";
+    return conversation.len > 0 && conversation.data[0] == '#' ? "room" : "user";
+}
 
+/* One object and a newline, freed by the caller; NULL without memory. */
+static char *json_line(const struct v2_frame *msg, bool again, size_t flags)
+{
+    const struct v2_conversation *conversation = &msg->conversation;
+    json_t *object =
+        json_pack("{s:I, s:I, s:s%, s:s%, s:s, s:s%, s:I, s:I, s:s%}", "time",
+                  (json_int_t)(msg->time_ms / 1000), "time_ms", (json_int_t)msg->time_ms, "from",
+                  msg->userid.data, msg->userid.len, "name", msg->name.data, msg->name.len, "to",
+                  audience(conversation->name), "conversation", conversation->name.data,
+                  conversation->name.len, "number", (json_int_t)conversation->id, "seq",
+                  (json_int_t)msg->seq, "text", msg->text.data, msg->text.len);
+    char *dump, *line = NULL;
+
+    if (object && again && json_object_set_new(object, "again", json_true()) < 0) {
+        json_decref(object);
+        return NULL;
+    }
+    dump = object ? json_dumps(object, flags) : NULL;
     if (dump && asprintf(&line, "%s\n", dump) < 0)
         line = NULL;
     free(dump);
@@ -42,40 +64,68 @@ static char *json_line(const struct v1_push *push, size_t flags)
     return line;
 }
 
-static int show(const struct recv *recv, const struct v1_push *push)
+/* A show_fn. */
+static int show(void *userdata, const struct v2_frame *msg, bool again, bool *ret_touched)
 {
-    char *line = recv->invocation->json ? json_line(push, recv->json_flags)
-                                        : printable_message(push, false, time(NULL));
+    const struct recv *recv = userdata;
+    bool own = bytes_is(msg->userid, recv->invocation->settings.user);
+    char *line = recv->invocation->json ? json_line(msg, again, recv->json_flags)
+                                        : printable_message(msg, own, again, time(NULL));
     int r;
 
     if (!line)
         return -ENOMEM;
-    r = output_write(STDOUT_FILENO, bytes_of(line), recv->stop_fd);
+    r = output_write(STDOUT_FILENO, bytes_of(line), recv->stop_fd, ret_touched);
     free(line);
     return r;
 }
 
-static void show_arrivals(struct recv *recv)
+static void give_up(struct recv *recv, const char *what, int error, enum exit_code code)
 {
-    struct arrival *arrival;
-    char text[160], reason[128];
+    char text[256], reason[128];
 
-    while (recv->code < 0 && (arrival = session_next_arrival(recv->session))) {
-        int r = show(recv, &arrival->push);
-        session_settle(recv->session, arrival, r == 0);
-        if (r == 0) {
+    snprintf(text, sizeof(text), "%s: %s; the message was not acknowledged", what,
+             strerror_r(-error, reason, sizeof(reason)));
+    output_notice(text);
+    recv->code = code;
+}
+
+static void show_messages(struct recv *recv)
+{
+    while (recv->code < 0) {
+        int error;
+        enum show_result result = show_next(recv->session, show, recv, &error);
+        switch (result) {
+        case SHOW_NOTHING:
+            return;
+        case SHOW_SKIPPED:
+            break;
+        case SHOW_SHOWN:
             recv->shown++;
             if (recv->invocation->count > 0 && recv->shown == recv->invocation->count)
                 recv->code = EXIT_DONE;
-        } else if (r != -ECANCELED) {
-            snprintf(text, sizeof(text), "standard output: %s; the message was not acknowledged",
-                     strerror_r(-r, reason, sizeof(reason)));
-            output_notice(text);
-            recv->code = EXIT_OUTPUT;
-        } else {
-            return; /* a signal: the loop sees it */
+            break;
+        case SHOW_FAILED:
+            if (error == -ECANCELED)
+                return; /* a signal: the loop sees it */
+            give_up(recv, "standard output", error, EXIT_OUTPUT);
+            break;
+        case SHOW_UNKEPT:
+            give_up(recv, "what was shown cannot be written down", error, EXIT_SYSTEM);
+            break;
         }
     }
+}
+
+/* What the account wants of this thread. */
+static void serve_account(struct recv *recv)
+{
+    struct account *account = recv->session->receiving->account;
+
+    if (account_password_wanted(account))
+        (void)!password_supply(account, recv->invocation->password_fd, recv->stop_fd);
+    if (recv->code < 0 && account_refusal(account) != ACCOUNT_WELCOME)
+        recv->code = sending_exit_code(account_refusal(account)); /* the user has been told */
 }
 
 static void show_notices(struct session *session)
@@ -115,35 +165,52 @@ static void turn(struct recv *recv, uint64_t deadline)
     if (fds[1].revents)
         session_woken(recv->session, SESSION_INPUT);
     show_notices(recv->session);
-    show_arrivals(recv);
+    show_messages(recv);
+    serve_account(recv);
     if (recv->code < 0 && (fds[2].revents & (POLLERR | POLLNVAL))) {
         output_notice("standard output was closed");
         recv->code = EXIT_OUTPUT;
     }
 }
 
-int run_recv(const struct invocation *invocation, const char *password, int stop_fd)
+static int receive(struct recv *recv, struct receiving *receiving)
 {
+    const struct invocation *invocation = recv->invocation;
+    uint64_t deadline = UINT64_MAX;
     struct crew crew;
+
+    if (invocation->timeout_us > 0)
+        deadline = clock_monotonic_us() + invocation->timeout_us;
+    if (crew_start(&crew, &invocation->settings, receiving, invocation->verbose) < 0) {
+        output_notice("cannot start the threads");
+        return EXIT_SYSTEM;
+    }
+    recv->session = &crew.session;
+    while (recv->code < 0)
+        turn(recv, deadline);
+    show_notices(&crew.session);
+    crew_end(&crew);
+    return recv->code;
+}
+
+int run_recv(const struct invocation *invocation, int stop_fd)
+{
     struct recv recv = {
         .invocation = invocation,
-        .session = &crew.session,
         .stop_fd = stop_fd,
         /* Harmless on a terminal, readable in a file. */
         .json_flags = JSON_COMPACT | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0),
         .code = -1,
     };
-    uint64_t deadline = UINT64_MAX;
+    struct receiving receiving;
+    int code = receiving_open(&invocation->settings, &receiving);
 
-    if (invocation->timeout_us > 0)
-        deadline = clock_monotonic_us() + invocation->timeout_us;
-    if (crew_start(&crew, &invocation->settings, password) < 0) {
-        output_notice("cannot start the threads");
-        return EXIT_SYSTEM;
-    }
-    while (recv.code < 0)
-        turn(&recv, deadline);
-    show_notices(&crew.session);
-    crew_end(&crew);
-    return recv.code;
+    if (code != EXIT_DONE)
+        return code;
+    if (password_prepare(receiving.account, invocation->password_fd, stop_fd) < 0)
+        code = EXIT_USAGE;
+    else
+        code = receive(&recv, &receiving);
+    receiving_close(&receiving);
+    return code;
 }

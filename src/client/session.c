@@ -5,7 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +14,18 @@
 
 #define NOTICE_MAX 1024 /* bytes of a notice with its NUL */
 
-int session_init(struct session *session, const struct settings *settings, const char *password)
+int session_init(struct session *session, const struct settings *settings,
+                 struct receiving *receiving, bool chatty)
 {
-    *session = (struct session){.settings = settings, .password = password};
+    /* At first messages come over a link: then they come at once, whatever lies in between. */
+    *session = (struct session){
+        .settings = settings, .receiving = receiving, .chatty = chatty, .attach = true};
     for (int i = 0; i < SESSION_THREADS; i++)
         session->wake[i] = -1;
-    list_init(&session->arrivals);
+    list_init(&session->incoming);
+    list_init(&session->settled);
     list_init(&session->notices);
     pthread_mutex_init(&session->lock, NULL);
-    pthread_cond_init(&session->settled, NULL);
     for (int i = 0; i < SESSION_THREADS; i++) {
         session->wake[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (session->wake[i] < 0) {
@@ -34,19 +37,26 @@ int session_init(struct session *session, const struct settings *settings, const
     return 0;
 }
 
+static void free_incoming(struct list *list)
+{
+    LIST_FOREACH_SAFE (link, list)
+        free(LIST_ENTRY(link, struct incoming, link));
+    list_init(list);
+}
+
 void session_deinit(struct session *session)
 {
     struct notice *notice;
 
     if (!session->settings)
         return;
-    assert(list_empty(&session->arrivals));
+    free_incoming(&session->incoming);
+    free_incoming(&session->settled);
     while ((notice = session_next_notice(session)))
         free(notice);
     for (int i = 0; i < SESSION_THREADS; i++)
         if (session->wake[i] >= 0)
             close(session->wake[i]);
-    pthread_cond_destroy(&session->settled);
     pthread_mutex_destroy(&session->lock);
     *session = (struct session){0};
 }
@@ -64,33 +74,41 @@ void session_woken(struct session *session, enum session_thread thread)
     (void)!read(session->wake[thread], &count, sizeof(count));
 }
 
-static void settle(struct session *session, struct arrival *arrival, bool shown)
-{
-    list_remove(&arrival->link);
-    arrival->shown = shown;
-    arrival->settled = true;
-    pthread_cond_broadcast(&session->settled);
-}
-
 void session_stop(struct session *session)
 {
     pthread_mutex_lock(&session->lock);
     session->stopping = true;
-    while (!list_empty(&session->arrivals))
-        settle(session, LIST_FIRST(&session->arrivals, struct arrival, link), false);
     pthread_mutex_unlock(&session->lock);
     for (int i = 0; i < SESSION_THREADS; i++)
         session_wake(session, i);
 }
 
-bool session_stopping(struct session *session)
+/* What is at `flag`, read under the lock. */
+static bool read_flag(struct session *session, const bool *flag)
 {
-    bool stopping;
+    bool value;
 
     pthread_mutex_lock(&session->lock);
-    stopping = session->stopping;
+    value = *flag;
     pthread_mutex_unlock(&session->lock);
-    return stopping;
+    return value;
+}
+
+/* Sets the flag and returns what it was. */
+static bool swap_flag(struct session *session, bool *flag, bool value)
+{
+    bool before;
+
+    pthread_mutex_lock(&session->lock);
+    before = *flag;
+    *flag = value;
+    pthread_mutex_unlock(&session->lock);
+    return before;
+}
+
+bool session_stopping(struct session *session)
+{
+    return read_flag(session, &session->stopping);
 }
 
 void session_set_server(struct session *session, const struct addr *hosts, size_t count)
@@ -105,21 +123,16 @@ void session_set_server(struct session *session, const struct addr *hosts, size_
     session_wake(session, SESSION_INPUT);
 }
 
-static bool copy_known(struct session *session, const struct addr *from, struct addr *ret)
+bool session_server(struct session *session, struct addr *ret)
 {
     bool known;
 
     pthread_mutex_lock(&session->lock);
-    known = from->family != 0;
+    known = session->server.family != 0;
     if (known)
-        *ret = *from;
+        *ret = session->server;
     pthread_mutex_unlock(&session->lock);
     return known;
-}
-
-bool session_server(struct session *session, struct addr *ret)
-{
-    return copy_known(session, &session->server, ret);
 }
 
 bool session_is_server(struct session *session, const struct addr *from)
@@ -131,19 +144,6 @@ bool session_is_server(struct session *session, const struct addr *from)
         found = addr_same_host(&session->hosts[i], from);
     pthread_mutex_unlock(&session->lock);
     return found;
-}
-
-void session_set_bound(struct session *session, const struct addr *bound)
-{
-    pthread_mutex_lock(&session->lock);
-    session->bound = *bound;
-    pthread_mutex_unlock(&session->lock);
-    session_wake(session, SESSION_POLLER);
-}
-
-bool session_bound(struct session *session, struct addr *ret)
-{
-    return copy_known(session, &session->bound, ret);
 }
 
 void session_report(struct session *session, enum server_state state, const char *reason)
@@ -165,6 +165,7 @@ void session_report(struct session *session, enum server_state state, const char
         session_notice(session, "the server is back");
     session_wake(session, SESSION_INPUT);
     session_wake(session, SESSION_POLLER);
+    session_wake(session, SESSION_RECEIVER);
 }
 
 enum server_state session_server_state(struct session *session, unsigned *ret_recoveries)
@@ -177,6 +178,191 @@ enum server_state session_server_state(struct session *session, unsigned *ret_re
         *ret_recoveries = session->recoveries;
     pthread_mutex_unlock(&session->lock);
     return state;
+}
+
+void session_set_fingerprint(struct session *session, const char *text)
+{
+    pthread_mutex_lock(&session->lock);
+    snprintf(session->fingerprint, sizeof(session->fingerprint), "%s", text);
+    pthread_mutex_unlock(&session->lock);
+}
+
+void session_doubt(struct session *session)
+{
+    (void)swap_flag(session, &session->doubted, true);
+    session_wake(session, SESSION_POLLER);
+}
+
+bool session_doubted(struct session *session)
+{
+    return swap_flag(session, &session->doubted, false);
+}
+
+/* -- how messages come ------------------------------------------------------------------------ */
+
+void session_set_bound(struct session *session, const struct addr *bound)
+{
+    pthread_mutex_lock(&session->lock);
+    session->listening = bound ? LISTENING_BOUND : LISTENING_NOWHERE;
+    if (bound)
+        session->bound = *bound;
+    pthread_mutex_unlock(&session->lock);
+    session_wake(session, SESSION_POLLER);
+}
+
+enum listening session_bound(struct session *session, struct addr *ret)
+{
+    enum listening listening;
+
+    pthread_mutex_lock(&session->lock);
+    listening = session->listening;
+    if (listening == LISTENING_BOUND)
+        *ret = session->bound;
+    pthread_mutex_unlock(&session->lock);
+    return listening;
+}
+
+void session_set_attach(struct session *session, bool attach)
+{
+    if (swap_flag(session, &session->attach, attach) != attach)
+        session_wake(session, SESSION_RECEIVER);
+}
+
+bool session_attach(struct session *session)
+{
+    return read_flag(session, &session->attach);
+}
+
+void session_set_pushed(struct session *session, bool pushed)
+{
+    (void)swap_flag(session, &session->pushed, pushed);
+}
+
+bool session_pushed(struct session *session)
+{
+    return read_flag(session, &session->pushed);
+}
+
+void session_set_reached_by(struct session *session, enum reached_by by)
+{
+    bool by_link = by == REACHED_BY_LINK, told;
+    struct addr bound;
+
+    pthread_mutex_lock(&session->lock);
+    session->reached_by = by;
+    bound = session->bound;
+    /* That the server connects to us is what everybody expects. */
+    told = session->listening != LISTENING_BOUND || session->link_told == by_link;
+    if (!told)
+        session->link_told = by_link;
+    pthread_mutex_unlock(&session->lock);
+    if (told || !session->chatty)
+        return;
+    if (by_link)
+        session_notice(session, "the server cannot connect to this client; receiving over a kept "
+                                "connection");
+    else
+        session_notice(session, "receiving by pushes on port %u", (unsigned)bound.port);
+}
+
+/* -- the mailbox ------------------------------------------------------------------------------ */
+
+/* The parts of a message that are text. */
+#define MSG_PARTS 4
+
+static void list_parts(struct v2_frame *msg, struct bytes *ret[MSG_PARTS])
+{
+    ret[0] = &msg->conversation.name;
+    ret[1] = &msg->userid;
+    ret[2] = &msg->name;
+    ret[3] = &msg->text;
+}
+
+static size_t incoming_size(const struct incoming *incoming)
+{
+    const struct v2_frame *msg = &incoming->msg;
+
+    return sizeof(*incoming) + msg->conversation.name.len + msg->userid.len + msg->name.len +
+           msg->text.len;
+}
+
+int session_deliver(struct session *session, const struct v2_frame *msg)
+{
+    struct incoming head = {.msg = *msg}, *incoming;
+    struct bytes *parts[MSG_PARTS];
+    char *out;
+
+    if (session_stopping(session))
+        return 0;
+    incoming = malloc(incoming_size(&head));
+    if (!incoming)
+        return -ENOMEM;
+    *incoming = head;
+    out = incoming->bytes;
+    list_parts(&incoming->msg, parts);
+    for (size_t i = 0; i < MSG_PARTS; i++) {
+        memcpy(out, parts[i]->data, parts[i]->len);
+        parts[i]->data = out;
+        out += parts[i]->len;
+    }
+    list_init(&incoming->link);
+    pthread_mutex_lock(&session->lock);
+    list_append(&session->incoming, &incoming->link);
+    session->incoming_bytes += incoming_size(incoming);
+    pthread_mutex_unlock(&session->lock);
+    session_wake(session, SESSION_INPUT);
+    return 0;
+}
+
+bool session_full(struct session *session)
+{
+    bool full;
+
+    pthread_mutex_lock(&session->lock);
+    full = session->incoming_bytes >= SESSION_INCOMING_MAX && !session->stopping;
+    pthread_mutex_unlock(&session->lock);
+    return full;
+}
+
+void session_take_settled(struct session *session, struct list *ret)
+{
+    pthread_mutex_lock(&session->lock);
+    list_splice(ret, &session->settled);
+    LIST_FOREACH (link, ret)
+        session->incoming_bytes -= incoming_size(LIST_ENTRY(link, struct incoming, link));
+    pthread_mutex_unlock(&session->lock);
+}
+
+struct incoming *session_next_incoming(struct session *session)
+{
+    struct incoming *incoming = NULL;
+
+    pthread_mutex_lock(&session->lock);
+    if (!list_empty(&session->incoming) && !session->stopping) {
+        incoming = LIST_FIRST(&session->incoming, struct incoming, link);
+        list_remove(&incoming->link);
+    }
+    pthread_mutex_unlock(&session->lock);
+    return incoming;
+}
+
+void session_settle(struct session *session, struct incoming *incoming)
+{
+    bool first;
+
+    pthread_mutex_lock(&session->lock);
+    first = list_empty(&session->settled);
+    list_append(&session->settled, &incoming->link);
+    pthread_mutex_unlock(&session->lock);
+    if (first) /* else it was woken for the one before */
+        session_wake(session, SESSION_RECEIVER);
+}
+
+void session_put_back(struct session *session, struct incoming *incoming)
+{
+    pthread_mutex_lock(&session->lock);
+    list_append(session->incoming.next, &incoming->link); /* before the first */
+    pthread_mutex_unlock(&session->lock);
 }
 
 void session_notice(struct session *session, const char *format, ...)
@@ -202,54 +388,6 @@ void session_notice(struct session *session, const char *format, ...)
     session_wake(session, SESSION_INPUT);
 }
 
-bool session_show(struct session *session, const struct v1_push *push, int fd)
-{
-    struct arrival arrival = {.push = *push, .fd = fd};
-
-    list_init(&arrival.link);
-    pthread_mutex_lock(&session->lock);
-    if (!session->stopping) {
-        list_append(&session->arrivals, &arrival.link);
-        session_wake(session, SESSION_INPUT);
-        while (!arrival.settled)
-            pthread_cond_wait(&session->settled, &session->lock);
-    }
-    pthread_mutex_unlock(&session->lock);
-    return arrival.shown;
-}
-
-/* The server has given up on this delivery and will repeat it; showing it now would show it twice.
- */
-static bool abandoned(const struct arrival *arrival)
-{
-    struct pollfd peer = {.fd = arrival->fd};
-
-    return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLERR | POLLHUP));
-}
-
-struct arrival *session_next_arrival(struct session *session)
-{
-    struct arrival *arrival = NULL;
-
-    pthread_mutex_lock(&session->lock);
-    while (!list_empty(&session->arrivals)) {
-        arrival = LIST_FIRST(&session->arrivals, struct arrival, link);
-        if (!abandoned(arrival))
-            break;
-        settle(session, arrival, false);
-        arrival = NULL;
-    }
-    pthread_mutex_unlock(&session->lock);
-    return arrival;
-}
-
-void session_settle(struct session *session, struct arrival *arrival, bool shown)
-{
-    pthread_mutex_lock(&session->lock);
-    settle(session, arrival, shown);
-    pthread_mutex_unlock(&session->lock);
-}
-
 struct notice *session_next_notice(struct session *session)
 {
     struct notice *notice = NULL;
@@ -262,4 +400,57 @@ struct notice *session_next_notice(struct session *session)
     }
     pthread_mutex_unlock(&session->lock);
     return notice;
+}
+
+static const char *word_of(enum server_state state)
+{
+    static const char *const words[] = {
+        [SERVER_UNKNOWN] = "not found yet", [SERVER_AWAY] = "away", [SERVER_PRESENT] = "present"};
+
+    return words[state];
+}
+
+static void describe_receiving(FILE *out, const struct session *session)
+{
+    switch (session->reached_by) {
+    case REACHED_BY_NOTHING:
+        fputs("receiving: not yet\n", out);
+        break;
+    case REACHED_BY_PUSHES:
+        fprintf(out, "receiving: by pushes on port %u\n", (unsigned)session->bound.port);
+        break;
+    case REACHED_BY_LINK:
+        fputs("receiving: over a kept connection\n", out);
+        break;
+    }
+}
+
+char *session_describe(struct session *session)
+{
+    struct receiving *receiving = session->receiving;
+    char addr[ADDR_TEXT_MAX], *text = NULL;
+    struct account_session signed_on;
+    bool is_signed_on = account_session(receiving->account, &signed_on);
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    pthread_mutex_lock(&session->lock);
+    fprintf(out, "server: %s, %s", session->settings->server, word_of(session->server_state));
+    if (session->server.family != 0)
+        fprintf(out, " (%s)", addr_format(&session->server, addr));
+    fputc('\n', out);
+    fprintf(out, "fingerprint: %s\n", session->fingerprint[0] ? session->fingerprint : "none");
+    fprintf(out, "user: %s\n", session->settings->user);
+    fprintf(out, "session: %s\n", is_signed_on ? signed_on.name : "none");
+    fprintf(out, "device: %s (number %u)\n", receiving->device.name, receiving->device.number);
+    describe_receiving(out, session);
+    pthread_mutex_unlock(&session->lock);
+    explicit_bzero(&signed_on, sizeof(signed_on));
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
 }

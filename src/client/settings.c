@@ -15,7 +15,7 @@
 
 #define PORT_MIN 1024 /* the server connects to none below it */
 
-static const char *const receive_from_choices[] = {"server", "any", NULL};
+#define LISTEN_NONE "none"
 
 #define FIELD(member) offsetof(struct settings, member)
 
@@ -24,7 +24,7 @@ static const struct config_key settings_keys[] = {
      .type = CONFIG_STRING,
      .offset = FIELD(user),
      .fallback = "",
-     .max = V1_USERID_MAX,
+     .max = V2_USERID_MAX,
      .help = "userid; empty: the login name"},
     {.path = "server",
      .type = CONFIG_STRING,
@@ -52,13 +52,7 @@ static const struct config_key settings_keys[] = {
      .offset = FIELD(listen),
      .fallback = "",
      .max = ADDR_TEXT_MAX - 3,
-     .help = "address to listen on for messages; empty: chosen after the server's"},
-    {.path = "receive_from",
-     .type = CONFIG_CHOICE,
-     .offset = FIELD(receive_from),
-     .fallback = "server",
-     .choices = receive_from_choices,
-     .help = "who may deliver messages"},
+     .help = "address to listen on for messages, or none; empty: chosen after the server's"},
     {.path = "password_file",
      .type = CONFIG_PATH,
      .offset = FIELD(password_file),
@@ -194,10 +188,10 @@ static const char *listen_refusal(const char *listen)
 {
     struct addr addr;
 
-    if (listen[0] == '\0')
+    if (listen[0] == '\0' || strcmp(listen, LISTEN_NONE) == 0)
         return NULL;
     if (parse_listen(listen, &addr) < 0)
-        return "listen: allowed is an address with or without a port, like 192.0.2.1, "
+        return "listen: allowed is none, or an address with or without a port, like 192.0.2.1, "
                "192.0.2.1:4000 or [::1]:4000";
     if (addr.port > 0 && addr.port < PORT_MIN)
         return "listen: the server connects to no port below 1024; allowed is 0 (any free one) or "
@@ -276,6 +270,11 @@ int settings_state_path(const struct settings *settings, const char *kind, char 
 int settings_data_path(char **ret)
 {
     return xdg_path("XDG_DATA_HOME", ".local/share", "multichat", ret);
+}
+
+bool settings_listens(const struct settings *settings)
+{
+    return strcmp(settings->listen, LISTEN_NONE) != 0;
 }
 
 void settings_listen_addr(const struct settings *settings, const struct addr *server,

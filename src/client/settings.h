@@ -7,6 +7,7 @@
 
 #include "config/config-table.h"
 #include "proto/v1.h"
+#include "proto/v2.h"
 #include "util/attributes.h"
 
 #include <stdbool.h>
@@ -14,18 +15,11 @@
 
 #define CLIENT_TEXT_MAX 65536 /* bytes of the longest text the client takes from its user */
 
-/* In the order of the choices of the key receive_from. */
-enum receive_from {
-    RECEIVE_FROM_SERVER, /* only what comes from an address of the server is accepted */
-    RECEIVE_FROM_ANY,
-};
-
 struct settings {
     char *user;   /* never "" once settings_load() has returned */
     char *server; /* a host name or an address */
     uint64_t poll_port, write_port;
-    char *listen;     /* "" or an address with or without a port */
-    int receive_from; /* enum receive_from */
+    char *listen; /* "", "none", or an address with or without a port */
     char *password_file;
     char *password_command;
     struct {
@@ -59,7 +53,11 @@ MUST_USE int settings_state_path(const struct settings *settings, const char *ki
  * neither XDG_DATA_HOME nor HOME says where. */
 MUST_USE int settings_data_path(char **ret);
 
+/* False: the server is not to connect to us, and messages come over a connection that is kept. */
+bool settings_listens(const struct settings *settings);
+
 /* The address to listen on for pushes of a server at `server`: the one that is set, else its
- * loopback if the server is there, else every address of its family. `settings` is complete. */
+ * loopback if the server is there, else every address of its family. `settings` is complete, and
+ * listens. */
 void settings_listen_addr(const struct settings *settings, const struct addr *server,
                           struct addr *ret);

@@ -33,6 +33,14 @@ void terminal_set_prompt(const char *prompt)
 {
 }
 
+void terminal_pause(void)
+{
+}
+
+void terminal_resume(void)
+{
+}
+
 void terminal_resized(void)
 {
 }

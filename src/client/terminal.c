@@ -132,13 +132,27 @@ void terminal_resized(void)
     rl_resize_terminal();
 }
 
-void terminal_suspend(void)
+void terminal_pause(void)
 {
+    if (!terminal.open)
+        return;
     rl_clear_visible_line();
     fflush(stdout);
     rl_deprep_terminal();
-    kill(getpid(), SIGSTOP);
+}
+
+void terminal_resume(void)
+{
+    if (!terminal.open)
+        return;
     rl_prep_terminal(1);
     rl_resize_terminal();
     rl_forced_update_display();
+}
+
+void terminal_suspend(void)
+{
+    terminal_pause();
+    kill(getpid(), SIGSTOP);
+    terminal_resume();
 }

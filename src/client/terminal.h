@@ -29,6 +29,11 @@ MUST_USE int terminal_print(const char *text);
 
 void terminal_set_prompt(const char *prompt);
 
+/* Gives the terminal to somebody else for a while, and takes it again. Harmless when it is not
+ * open. */
+void terminal_pause(void);
+void terminal_resume(void);
+
 /* SIGWINCH came. */
 void terminal_resized(void);
 /* SIGTSTP came: gives the terminal back, stops the process, and takes up again when it goes on. */

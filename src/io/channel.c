@@ -39,15 +39,20 @@ int channel_open(struct channel *channel, int fd, struct tls_context *tls, const
     channel->fd = fd;
     channel->tls = session;
     channel->connecting = getpeername(fd, (struct sockaddr *)&peer, &len) < 0;
-    channel->read_events = channel->connecting ? POLLOUT : POLLIN;
+    channel->read_events = POLLOUT; /* then it is connected, and the handshake is ours to begin */
     channel->write_events = POLLOUT;
     return 0;
 }
 
 void channel_close(struct channel *channel)
 {
+    /* What is cut off in the middle of a frame must not look like its end. */
+    const struct linger now = {.l_onoff = 1};
+
     if (channel->fd < 0)
         return;
+    if (buffer_len(&channel->out) > 0)
+        setsockopt(channel->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     tls_session_free(channel->tls);
     channel->tls = NULL;
     close(channel->fd);

@@ -4,6 +4,7 @@
 #include "util/clock.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <time.h>
 
 static struct timespec now(clockid_t clock)
@@ -26,6 +27,18 @@ static uint64_t now_us(clockid_t clock)
 uint64_t clock_monotonic_us(void)
 {
     return now_us(CLOCK_MONOTONIC);
+}
+
+int clock_poll_ms(uint64_t due_us, uint64_t now_us)
+{
+    uint64_t ms;
+
+    if (due_us == UINT64_MAX)
+        return -1;
+    if (due_us <= now_us)
+        return 0;
+    ms = (due_us - now_us - 1) / USEC_PER_MSEC + 1;
+    return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
 uint64_t clock_boot_ms(void)

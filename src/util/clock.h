@@ -11,6 +11,10 @@
 /* Microseconds since some point in the past; never goes back (CLOCK_MONOTONIC). */
 uint64_t clock_monotonic_us(void);
 
+/* How long poll(2) may wait at `now_us` for what is due at `due_us`, both of the clock above: in
+ * milliseconds, rounded up; -1 (for ever) for UINT64_MAX. */
+int clock_poll_ms(uint64_t due_us, uint64_t now_us);
+
 /* Milliseconds since some point in the past, those while the machine slept included
  * (CLOCK_BOOTTIME). */
 uint64_t clock_boot_ms(void);

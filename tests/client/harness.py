@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from fakeserver import ETX, FakeServer
+from fakeserver import Error, FakeServer
 from multichat import PATIENCE, SANITIZER, program, wait_until
 from screen import Terminal
 
@@ -18,7 +18,7 @@ PASSWORD = "pass word"
 
 
 def error(code, reason="because"):
-    return ("err:%s:%s" % (code, reason)).encode() + ETX
+    return Error(code, reason)
 
 
 class Client:
@@ -34,13 +34,24 @@ class Client:
         self.env.update(HOME=folder, LANG="C.UTF-8", TZ="UTC", INPUTRC="/dev/null",
                         XDG_STATE_HOME=os.path.join(folder, "state"))
         self.running = []
+        self.known = []  # servers whose certificate is no news
 
     def set_password(self, password):
         with open(self.password_file, "w", encoding="utf-8") as file:
             file.write(password + "\nnot this\n")
         os.chmod(self.password_file, 0o600)
 
+    def know(self, server):
+        """As if `server` had been seen before."""
+        folder = os.path.join(self.folder, ".local", "share", "multichat")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with open(os.path.join(folder, "known_servers"), "a", encoding="ascii") as file:
+            file.write("%s:%d %s\n" % (server.host, server.write_port, server.fingerprint))
+
     def argv(self, server, *arguments, password=True):
+        if getattr(server, "fingerprint", None) and server not in self.known:
+            self.know(server)
+            self.known.append(server)
         argv = [MULTICHAT, "--user", self.user, "--server", server.host, "--poll-port",
                 str(server.poll_port), "--write-port", str(server.write_port)]
         if password:
@@ -70,7 +81,7 @@ class Client:
     def kept(self):
         """The entries of the outbox, oldest first: (to, text)."""
         entries = {}
-        for folder, _, names in os.walk(os.path.join(self.folder, "state")):
+        for folder, _, names in os.walk(os.path.join(self.folder, "state", "multichat", "outbox")):
             for name in names:
                 if name not in ("lock", "new"):
                     with open(os.path.join(folder, name), encoding="utf-8", newline="") as file:

@@ -234,8 +234,10 @@ static void test_two_at_once_say_hello_once(void **state)
     account_give_password(peer.account, "secret");
     link_open(&links[0], &peer.addr);
     link_open(&links[1], &peer.addr);
-    settle(&links[0]); /* both connect before either has said anything */
-    settle(&links[1]);
+    for (size_t i = 0; i < 2; i++) { /* both connect before either has said anything */
+        assert_int_equal(link_turn(&links[i], 0, clock_monotonic_us(), NULL), LINK_WAITING);
+        assert_int_equal(links[i].state, LINK_CONNECTING);
+    }
     peer_accept();
     first = peer.fd;
     while (links[0].state == LINK_CONNECTING)

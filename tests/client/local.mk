@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 client_units = \
 	tests/client/account-test \
+	tests/client/courier-test \
 	tests/client/cursors-test \
 	tests/client/device-test \
 	tests/client/lines-test \
@@ -9,7 +10,8 @@ client_units = \
 	tests/client/options-test \
 	tests/client/outbox-test \
 	tests/client/printable-test \
-	tests/client/sender-test \
+	tests/client/push-dialogue-test \
+	tests/client/reach-test \
 	tests/client/trust-test
 check_PROGRAMS += $(client_units)
 TESTS += $(client_units)
@@ -20,6 +22,11 @@ DISK_FAULT_WRAPS = \
 	-Wl,--wrap=write,--wrap=fsync,--wrap=fdatasync,--wrap=flock
 tests_client_account_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_account_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_courier_test_SOURCES = tests/client/courier-test.c \
+	tests/client/home.h tests/client/link-peer.h \
+	tests/io/support.c tests/io/support.h
+tests_client_courier_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_courier_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_cursors_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_cursors_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_cursors_test_LDFLAGS = $(AM_LDFLAGS) $(DISK_FAULT_WRAPS)
@@ -41,8 +48,10 @@ tests_client_outbox_test_LDFLAGS = $(AM_LDFLAGS) $(DISK_FAULT_WRAPS) \
 	-Wl,--wrap=clock_real_us,--wrap=getrandom
 tests_client_printable_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_printable_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
-tests_client_sender_test_CFLAGS = $(UNIT_CFLAGS)
-tests_client_sender_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_push_dialogue_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_push_dialogue_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_reach_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_reach_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_trust_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_trust_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 endif
@@ -50,8 +59,12 @@ endif
 client_dialogues = \
 	tests/client/test_client.py \
 	tests/client/test_daemon.py \
-	tests/client/test_terminal.py
+	tests/client/test_recv.py \
+	tests/client/test_signon.py \
+	tests/client/test_terminal.py \
+	tests/client/test_trust.py
 TESTS += $(client_dialogues)
 EXTRA_DIST += $(client_dialogues) \
 	tests/client/disk-faults.h tests/client/fakeserver.py \
-	tests/client/harness.py tests/client/home.h tests/client/link-peer.h tests/client/screen.py
+	tests/client/harness.py tests/client/home.h tests/client/link-peer.h tests/client/screen.py \
+	tests/client/wire.py

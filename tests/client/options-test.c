@@ -145,6 +145,48 @@ static void test_modes_and_operands(void **state)
     options_deinit(&invocation);
 }
 
+static void test_tls(void **state)
+{
+    char *cwd = getcwd(NULL, 0), expected[600];
+    struct invocation invocation = good("");
+
+    assert_true(invocation.settings.tls.use);
+    assert_string_equal(invocation.settings.tls.ca, "");
+    options_deinit(&invocation);
+    invocation = good("--no-tls --tls-ca system");
+    assert_false(invocation.settings.tls.use);
+    assert_string_equal(invocation.settings.tls.ca, "system");
+    options_deinit(&invocation);
+    invocation = good("--tls-ca ca.pem --tls-certificate /c --tls-key k");
+    snprintf(expected, sizeof(expected), "%s/ca.pem", cwd);
+    assert_string_equal(invocation.settings.tls.ca, expected);
+    assert_string_equal(invocation.settings.tls.certificate, "/c");
+    snprintf(expected, sizeof(expected), "%s/k", cwd);
+    assert_string_equal(invocation.settings.tls.key, expected);
+    options_deinit(&invocation);
+    write_config("tls: { use = false; ca = \"system\"; };\n");
+    invocation = good("--tls-ca /ca");
+    assert_false(invocation.settings.tls.use);
+    assert_string_equal(invocation.settings.tls.ca, "/ca");
+    options_deinit(&invocation);
+    free(cwd);
+}
+
+static void test_the_new_password(void **state)
+{
+    struct invocation invocation = good("passwd --password-fd 3 --new-password-fd 4");
+
+    assert_int_equal(invocation.mode, MODE_PASSWD);
+    assert_int_equal(invocation.password_fd, 3);
+    assert_int_equal(invocation.new_password_fd, 4);
+    assert_null(invocation.new_password_file);
+    options_deinit(&invocation);
+    invocation = good("passwd --new-password-file /new");
+    assert_int_equal(invocation.new_password_fd, PASSWORD_FD_NONE);
+    assert_string_equal(invocation.new_password_file, "/new");
+    options_deinit(&invocation);
+}
+
 static void test_what_is_refused(void **state)
 {
     bad("--unknown", "--unknown");
@@ -171,6 +213,12 @@ static void test_what_is_refused(void **state)
     bad("--listen [::1]:1023", "0 (any free one) or 1024 to 65535");
     bad("--user a:b", "userid");
     bad("--config /does/not/exist", "/does/not/exist");
+    bad("--no-tls=true", "--no-tls");
+    bad("--tls-key key.pem", "tls.certificate");
+    bad("--tls-certificate certificate.pem", "tls.key");
+    bad("passwd bob", "usage");
+    bad("send --new-password-fd 3 bob", "--new-password-fd");
+    bad("passwd --new-password-file", "--new-password-file");
 }
 
 static void test_the_file_and_options_over_it(void **state)
@@ -179,15 +227,16 @@ static void test_the_file_and_options_over_it(void **state)
     char *cwd = getcwd(NULL, 0), expected[600];
 
     write_config("user = \"carol\"; server = \"chat.example\"; poll_port = 1;\n"
-                 "password_file = \"/secret\"; receive_from = \"any\";\n"
+                 "password_file = \"/secret\"; listen = \"none\";\n"
                  "outbox: { messages = 7; };\n");
     invocation = good("");
     assert_string_equal(invocation.settings.user, "carol");
     assert_string_equal(invocation.settings.server, "chat.example");
-    assert_int_equal(invocation.settings.receive_from, RECEIVE_FROM_ANY);
     assert_int_equal(invocation.settings.outbox.messages, 7);
+    assert_false(settings_listens(&invocation.settings));
     options_deinit(&invocation);
-    invocation = good("--user dave --poll-port 2 --password-file pw");
+    invocation = good("--user dave --poll-port 2 --password-file pw --listen 127.0.0.1");
+    assert_true(settings_listens(&invocation.settings));
     assert_string_equal(invocation.settings.user, "dave");
     assert_int_equal(invocation.settings.poll_port, 2);
     snprintf(expected, sizeof(expected), "%s/pw", cwd);
@@ -208,8 +257,8 @@ static void test_a_broken_file_is_told(void **state)
     bad("", "nickname");
     write_config("user = \n");
     bad("", "config:");
-    write_config("receive_from = \"nobody\";\n");
-    bad("", "server");
+    write_config("tls: { ca = \"ca.pem\"; };\n");
+    bad("", "\"system\"");
     write_config("listen = \"127.0.0.1:1\";\n");
     bad("", "0 (any free one) or 1024 to 65535");
 }
@@ -276,12 +325,12 @@ static void test_help_names_every_option(void **state)
     for (size_t i = 0; i < settings_table.count; i++) {
         const char *key = settings_table.keys[i].path;
         char option[64];
-        /* Three keys are for the file alone. */
-        if (strncmp(key, "outbox.", 7) == 0 || strcmp(key, "receive_from") == 0)
+        /* Two keys are for the file alone. */
+        if (strncmp(key, "outbox.", 7) == 0)
             continue;
-        snprintf(option, sizeof(option), "--%s", key);
+        snprintf(option, sizeof(option), "--%s", strcmp(key, "tls.use") == 0 ? "no-tls" : key);
         for (char *c = option; *c; c++)
-            *c = *c == '_' ? '-' : *c;
+            *c = *c == '_' || *c == '.' ? '-' : *c;
         if (!strstr(text, option))
             fail_msg("%s is not in the help", option);
     }
@@ -294,6 +343,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_defaults),
         TEST(test_modes_and_operands),
+        TEST(test_tls),
+        TEST(test_the_new_password),
         TEST(test_what_is_refused),
         TEST(test_the_file_and_options_over_it),
         TEST(test_a_broken_file_is_told),

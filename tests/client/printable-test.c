@@ -62,28 +62,50 @@ static void test_any_bytes(void **state)
     }
 }
 
-static void check_message(uint64_t when, bool own, time_t now, const char *text,
-                          const char *expected)
+struct row {
+    const char *conversation;
+    uint64_t time_ms;
+    bool own, again;
+    time_t now;
+    const char *text, *expected;
+};
+
+static void check_message(const struct row *row)
 {
-    const struct v1_push push = {
-        .time_s = when,
+    const struct v2_frame msg = {
+        .verb = V2_VERB_MSG,
+        .conversation = {.id = 1, .name = bytes_of(row->conversation)},
+        .time_ms = row->time_ms,
         .name = bytes_of("Bob"),
         .userid = bytes_of("bob"),
-        .text = bytes_of(text),
+        .text = bytes_of(row->text),
     };
-    char *line = printable_message(&push, own, now);
+    char *line = printable_message(&msg, row->own, row->again, row->now);
 
-    assert_string_equal(line, expected);
+    assert_string_equal(line, row->expected);
     free(line);
 }
 
 static void test_messages(void **state)
 {
-    check_message(45296, false, 50000, "hi", "[12:34] Bob (bob): hi\n");
-    check_message(45296, true, 50000, "hi", "[12:34] I: hi\n");
-    check_message(45296, false, 90000, "hi", "[1970-01-01 12:34] Bob (bob): hi\n");
-    check_message(45296, false, 50000, "a\nb\n\n", "[12:34] Bob (bob): a\n    | b\n");
-    check_message(UINT64_MAX, false, 0, "hi", "[00:00] Bob (bob): hi\n");
+    static const struct row rows[] = {
+        {"*", 45296789, false, false, 50000, "hi", "[12:34] Bob (bob): hi\n"},
+        {"*", 45296789, true, false, 50000, "hi", "[12:34] I: hi\n"},
+        {"%", 45296789, true, false, 50000, "hi", "[12:34] I: hi\n"},
+        {"*", 45296789, false, false, 90000, "hi", "[1970-01-01 12:34] Bob (bob): hi\n"},
+        {"*", 45296789, false, false, 50000, "a\nb\n\n", "[12:34] Bob (bob): a\n    | b\n"},
+        {"*", UINT64_MAX, false, false, 0, "hi", "[00:00] Bob (bob): hi\n"},
+        {"#room", 0, false, false, 0, "hi", "[00:00] [#room] Bob (bob): hi\n"},
+        {"#room", 0, true, false, 0, "hi", "[00:00] [#room] I: hi\n"},
+        {"alice", 0, false, false, 0, "hi", "[00:00] [direct] Bob (bob): hi\n"},
+        {"alice", 0, true, false, 0, "hi", "[00:00] [to alice] I: hi\n"},
+        {"#r\xc2\x9b", 0, false, false, 0, "hi", "[00:00] [#r\\u{9B}] Bob (bob): hi\n"},
+        {"alice", 0, false, true, 0, "hi",
+         "[00:00] (may have been shown before) [direct] Bob (bob): hi\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        check_message(&rows[i]);
 }
 
 int main(void)

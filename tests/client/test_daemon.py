@@ -3,6 +3,7 @@
 SPDX-License-Identifier: GPL-3.0-or-later
 """
 import json
+import os
 import signal
 
 import pytest
@@ -18,6 +19,7 @@ class Address:
         self.host = daemon.polls[0]
         self.poll_port = daemon.polls[1]
         self.write_port = daemon.writes[1]
+        self.fingerprint = daemon.status()["tls"]["fingerprint"]
 
 
 @pytest.fixture
@@ -74,10 +76,38 @@ def test_refusals_of_the_daemon(daemon, alice):
     assert result.returncode == 1 and "(unknown)" in result.stderr
     result = alice.run(address, "send", "alice", "x" * 60000)
     assert result.returncode == 1 and "(too-long)" in result.stderr
+    daemon.ctl("user", "revoke", "alice")
     alice.set_password("wrong")
     result = alice.run(address, "send", "bob", "x")
     assert result.returncode == 1 and "(denied)" in result.stderr
     assert alice.kept() == []
+
+
+def test_another_password_ends_the_sessions(daemon, alice):
+    address = Address(daemon)
+    assert alice.run(address, "send", "bob", "one").returncode == 0
+    new = os.path.join(alice.folder, "new")
+    with open(new, "w", encoding="utf-8") as file:
+        file.write("another\n")
+    os.chmod(new, 0o600)
+    result = alice.run(address, "passwd", "--new-password-file", new)
+    assert result.returncode == 0 and "was changed" in result.stderr
+    assert alice.run(address, "send", "bob", "two").returncode == 0  # the session that changed it
+    result = alice.run(address, "passwd", "--new-password-file", new)
+    assert result.returncode == 1 and "(denied)" in result.stderr
+    daemon.ctl("user", "revoke", "alice")
+    assert alice.run(address, "send", "bob", "three").returncode == 1
+    alice.set_password("another")
+    assert alice.run(address, "send", "bob", "three").returncode == 0
+
+
+def test_a_thousand_lines_from_a_pipe(daemon, alice):
+    daemon.ctl("user", "bulk", "alice", "on")
+    address = Address(daemon)
+    lines = "".join("/msg bob %d\n" % i for i in range(1000))
+    result = alice.run(address, text=lines)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert daemon.figure("writes-stored") == 1000
 
 
 def shown(follower):

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "util/clock.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,11 +38,23 @@ static void units_are_as_stated(void **state)
     assert_in_range(real / USEC_PER_SEC, (uint64_t)ts.tv_sec - 60, (uint64_t)ts.tv_sec + 60);
 }
 
+static void time_to_wait(void **state)
+{
+    assert_int_equal(clock_poll_ms(UINT64_MAX, 5), -1);
+    assert_int_equal(clock_poll_ms(5, 5), 0);
+    assert_int_equal(clock_poll_ms(4, 5), 0);
+    assert_int_equal(clock_poll_ms(6, 5), 1);
+    assert_int_equal(clock_poll_ms(1005, 5), 1);
+    assert_int_equal(clock_poll_ms(1006, 5), 2);
+    assert_int_equal(clock_poll_ms(UINT64_MAX - 1, 5), INT_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(monotonic_never_goes_back),
         cmocka_unit_test(units_are_as_stated),
+        cmocka_unit_test(time_to_wait),
     };
 
     return cmocka_run_group_tests_name("util/clock", tests, NULL, NULL);

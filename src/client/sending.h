@@ -1,0 +1,24 @@
+/* What a mode signs on with that sends and receives nothing: it is no device. All such runs of one
+ * user at one server share a session.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "client/account.h"
+#include "client/settings.h"
+#include "client/trust.h"
+#include "util/attributes.h"
+
+struct sending {
+    struct trust *trust;
+    struct account *account; /* its notices go to standard error */
+    int folder;
+};
+
+/* EXIT_DONE, or the exit code of what went wrong, which the user has been told. `settings` are
+ * borrowed. */
+MUST_USE int sending_open(const struct settings *settings, struct sending *ret);
+void sending_close(struct sending *sending);
+
+/* The exit code for what an account was refused for. */
+int sending_exit_code(enum account_refusal refusal);
