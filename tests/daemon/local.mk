@@ -6,6 +6,7 @@ daemon_tests = \
 	tests/daemon/test_identity.py \
 	tests/daemon/test_service.py \
 	tests/daemon/test_sockets.py \
+	tests/daemon/test_streams.py \
 	tests/daemon/test_tls.py
 TESTS += $(daemon_tests)
 EXTRA_DIST += $(daemon_tests) tests/daemon/conftest.py
