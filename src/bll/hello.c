@@ -104,8 +104,8 @@ static void sign_on(struct bll_link *link, void *reply, struct account *account,
 /* A hello whose password was right, while its device is looked for. */
 struct signing {
     struct account *account; /* pinned */
-    struct request request;  /* its link is held */
     uint32_t epoch;          /* the account's when the password was right */
+    struct request request;  /* its link is held */
 };
 
 static void device_found(void *userdata, struct device *device, enum proto_error error)

@@ -17,10 +17,10 @@
 struct passwd {
     struct bll *bll;
     struct account *account; /* pinned */
-    struct request request;  /* its link is held */
     uint32_t epoch;          /* the account's when the old password was right */
     bool stored;             /* what is left is to load the account */
     char hash[PASSWORD_HASH_MAX];
+    struct request request; /* its link is held */
 };
 
 static void passwd_end(struct passwd *passwd)

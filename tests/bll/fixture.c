@@ -469,6 +469,7 @@ void line_close(struct line *line)
     free(line);
 }
 
+static char *frame_text(const char *format, va_list arguments) PRINTF_LIKE(1, 0);
 static char *frame_text(const char *format, va_list arguments)
 {
     static char text[40000];
