@@ -8,7 +8,7 @@
 #include "proto/v2.h"
 #include "util/hash.h"
 
-#define MEMBER_POLLS 8 /* the last so many may still be answered */
+#define MEMBER_POLLS 64 /* the last so many may still be answered */
 
 struct place {
     uint64_t conversation, seq;

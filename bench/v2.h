@@ -65,7 +65,8 @@ struct v2 {
     int poll_fd;
     struct loop_source poll_source;
     struct loop_timer tick;
-    uint64_t receive_us; /* when they began to poll */
+    bool all_signed_on;
+    uint64_t receive_us; /* when they began to poll, at the interval of now */
     uint64_t polls_due;  /* of these polls: seen to */
     struct wire_counts counts;
 };

@@ -18,6 +18,7 @@
 
 #define TICK_US        2000
 #define POLLS_A_TICK   4096
+#define SLOW_POLL_US   (200 * USEC_PER_MSEC) /* at least, while not everyone has signed on */
 #define ANSWERS_A_TURN 256
 
 static struct v2 *v2_of(struct wire *wire)
@@ -62,16 +63,24 @@ static int poll_once(struct v2 *v2, struct user *user)
     return 0;
 }
 
-static void poll_due(struct v2 *v2, uint64_t now, uint64_t *polls)
+static void poll_due(struct v2 *v2, uint64_t now)
 {
-    uint64_t interval_us = v2->options->poll_interval * USEC_PER_MSEC;
-    uint64_t due = (now - v2->receive_us) * v2->roster->user_count / interval_us;
+    uint64_t interval_us = v2->options->poll_interval * USEC_PER_MSEC, due;
 
-    for (int i = 0; i < POLLS_A_TICK && *polls < due; i++) {
-        if (poll_once(v2, &v2->users[*polls % v2->roster->user_count]) < 0)
+    if (!v2->all_signed_on && interval_us < SLOW_POLL_US)
+        interval_us = SLOW_POLL_US;
+    due = (now - v2->receive_us) * v2->roster->user_count / interval_us;
+    for (int i = 0; i < POLLS_A_TICK && v2->polls_due < due; i++) {
+        if (poll_once(v2, &v2->users[v2->polls_due % v2->roster->user_count]) < 0)
             return;
-        ++*polls;
+        v2->polls_due++;
     }
+}
+
+static void begin_polling(struct v2 *v2)
+{
+    v2->receive_us = loop_now(v2->loop);
+    v2->polls_due = 0;
 }
 
 static void tick(void *userdata)
@@ -81,7 +90,7 @@ static void tick(void *userdata)
 
     links_tick(v2);
     if (v2->receiving && !v2->options->attach)
-        poll_due(v2, now, &v2->polls_due);
+        poll_due(v2, now);
     if (loop_timer_set(v2->loop, &v2->tick, now + TICK_US) < 0)
         abort(); /* its place in the heap was there before */
 }
@@ -145,7 +154,7 @@ static int v2_receive(struct wire *wire)
     struct v2 *v2 = v2_of(wire);
 
     v2->receiving = true;
-    v2->receive_us = loop_now(v2->loop);
+    begin_polling(v2);
     for (size_t i = 0; v2->options->attach && i < v2->roster->user_count; i++)
         link_attach(&v2->users[i]);
     return 0;
@@ -153,7 +162,7 @@ static int v2_receive(struct wire *wire)
 
 static int v2_sign_on(struct wire *wire, size_t *ret_missing)
 {
-    const struct v2 *v2 = v2_of(wire);
+    struct v2 *v2 = v2_of(wire);
     size_t missing = 0;
 
     for (size_t i = 0; i < v2->roster->user_count; i++) {
@@ -163,6 +172,10 @@ static int v2_sign_on(struct wire *wire, size_t *ret_missing)
         missing += !user->member.signed_on || (v2->receiving && !user->reachable);
     }
     *ret_missing = missing;
+    if (missing == 0 && !v2->all_signed_on) {
+        v2->all_signed_on = true;
+        begin_polling(v2);
+    }
     return 0;
 }
 
