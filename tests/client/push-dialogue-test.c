@@ -79,7 +79,7 @@ static void test_nothing_is_taken_from_strangers(void **state)
 
 static void test_what_the_server_may_not_say(void **state)
 {
-    static const char *const frames[] = {"push:session:" NONCE,
+    static const char *const frames[] = {("push:session:" NONCE),
                                          "",
                                          "ping",
                                          "welcome:s:k:1:3:A",
