@@ -614,6 +614,11 @@ void stream_end(struct bll *bll, struct stream *stream);
 void stream_drop(struct bll *bll, struct device *device);
 /* The account's memberships are others now. */
 void stream_resubscribe(struct bll *bll, struct device *device);
+/* Ends those whose peer does not answer, and push connections without traffic. */
+void streams_sweep(struct bll *bll, uint64_t now);
+
+/* -- flow.c: what is sent over streams --------------------------------------------------------- */
+
 /* There may be more to send. */
 void stream_consider(struct stream *stream);
 /* A page for its device has been read; or, not `there`, could not be. */
@@ -628,5 +633,3 @@ bool stream_offer(struct bll *bll, struct device *device, unsigned index,
                   const struct message *message);
 /* Sends what the windows take. */
 void streams_run(struct bll *bll);
-/* Ends those whose peer does not answer, and push connections without traffic. */
-void streams_sweep(struct bll *bll, uint64_t now);

@@ -10,6 +10,7 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/device.c \
 	src/bll/dial.c \
 	src/bll/dispatch.c \
+	src/bll/flow.c \
 	src/bll/hello.c \
 	src/bll/internal.h \
 	src/bll/link.c \

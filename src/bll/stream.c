@@ -11,11 +11,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#include <errno.h>
 #include <stdlib.h>
-
-/* A stream waits while this many bytes of output do: the receiver takes them no faster. */
-#define OUTPUT_HIGH (64 * 1024)
 
 /* How often streams are looked at again that were held up by something else than their receiver. */
 #define STALLED_RETRY_US USEC_PER_SEC
@@ -80,50 +76,7 @@ static void close_link(struct bll *bll, struct stream *stream)
     bll->outlet.close(bll->outlet.userdata, stream->link->connection);
 }
 
-static void wait_for(struct stream *stream, enum stream_flow flow)
-{
-    list_remove(&stream->by_flow);
-    if (flow == FLOW_DUE)
-        list_append(&stream->bll->flowing, &stream->by_flow);
-    if (flow == FLOW_STALLED)
-        list_append(&stream->bll->stalled, &stream->by_flow);
-    stream->flow = flow;
-}
-
-static void make_due(struct stream *stream)
-{
-    wait_for(stream, FLOW_DUE);
-    stream->bll->outlet.wake(stream->bll->outlet.userdata);
-}
-
-void stream_consider(struct stream *stream)
-{
-    if (stream->flow == FLOW_CAUGHT_UP && delivery_waits(stream->device))
-        make_due(stream);
-}
-
-void stream_page_read(struct stream *stream, bool there)
-{
-    if (stream->flow == FLOW_READING && there)
-        make_due(stream);
-    else if (stream->flow == FLOW_READING)
-        wait_for(stream, FLOW_STALLED);
-}
-
-void stream_drained(struct stream *stream)
-{
-    if (stream->flow == FLOW_STALLED)
-        make_due(stream);
-}
-
-bool stream_is_quiet(const struct stream *stream)
-{
-    return stream->stage >= STREAM_ATTACHED && stream->window.count == 0 &&
-           (stream->flow == FLOW_CAUGHT_UP || stream->bll->quiesced);
-}
-
-/* It is waited for an acknowledgement, or for traffic, or for nothing. */
-static void watch(struct bll *bll, struct stream *stream)
+void stream_watch(struct bll *bll, struct stream *stream)
 {
     list_remove(&stream->by_time);
     stream->since_us = bll_now(bll);
@@ -194,8 +147,8 @@ void stream_begin(struct bll *bll, struct stream *stream)
     if (device->state != DEVICE_STREAMING)
         device_move(bll, device, DEVICE_STREAMING);
     set_role(bll, stream, BLL_LINK_STREAM);
-    watch(bll, stream);
-    make_due(stream);
+    stream_watch(bll, stream);
+    stream_make_due(stream);
 }
 
 /* A push connection that was lost before anything got through would be lost again. */
@@ -242,6 +195,11 @@ void stream_attach(struct bll_link *link, const struct v2_frame *frame, void *re
                     "this connection is not for attaching");
         return;
     }
+    if (bll->quiesced) {
+        link_refuse(link, reply, PROTO_ERROR_UNAVAILABLE, about(V2_VERB_ATTACH),
+                    "the server is about to stop");
+        return;
+    }
     if (!link->stream) {
         struct stream *stream = stream_new(bll, device, STREAM_ATTACHED);
         if (!stream) {
@@ -274,169 +232,6 @@ void stream_detach(struct bll_link *link, const struct v2_frame *frame, void *re
     link_answer(link, reply, &detached);
 }
 
-/* -- sending ---------------------------------------------------------------------------------- */
-
-static int build_frame(struct bll *bll, const struct conversation *conversation,
-                       const struct message *message)
-{
-    struct v2_frame frame = {
-        .verb = V2_VERB_MSG,
-        .conversation = {.id = conversation->id, .name = bytes_of(conversation->name)},
-        .seq = message->seq,
-        .time_ms = message->time_ms,
-        .userid = message->userid,
-        .name = message->name,
-        .text = message->text,
-    };
-    size_t size = v2_frame_max(message->text.len);
-    struct built_frame *built = &bll->built;
-    long len;
-
-    built->seq = 0;
-    if (size > built->size) {
-        char *data = realloc(built->data, size);
-        if (!data)
-            return -ENOMEM;
-        built->data = data;
-        built->size = size;
-    }
-    len = v2_build(&frame, built->data, built->size);
-    if (len < 0)
-        return (int)len;
-    built->bytes = (struct bytes){.data = built->data, .len = (size_t)len};
-    built->conversation = conversation->id;
-    built->seq = message->seq;
-    return 0;
-}
-
-/* The frame of a message, built once for all who get it. Empty: there is none that its receivers
- * could read, so they do without. 0 or -ENOMEM. */
-static int frame_of(struct bll *bll, const struct conversation *conversation,
-                    const struct message *message, struct bytes *ret)
-{
-    static struct log_limit limit = {.burst = 5, .interval_us = 60 * USEC_PER_SEC};
-    struct built_frame *built = &bll->built;
-    int r = 0;
-
-    if (built->seq != message->seq || built->conversation != conversation->id)
-        r = build_frame(bll, conversation, message);
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0)
-        log_limited(&limit, LOG_WARNING, "messages that version 2 cannot carry",
-                    "message %llu of conversation %llu is passed over: version 2 cannot carry it",
-                    (unsigned long long)message->seq, (unsigned long long)conversation->id);
-    *ret = r < 0 ? (struct bytes){0} : built->bytes;
-    return 0;
-}
-
-/* What the stream waits for if it cannot send so many bytes now; FLOW_DUE: it can. */
-static enum stream_flow room_for(const struct bll *bll, const struct stream *stream, size_t bytes)
-{
-    const struct window *window = &stream->window;
-
-    if (window->count >= bll->config.window_messages ||
-        (window->count > 0 && window->bytes + bytes > bll->config.window_bytes))
-        return FLOW_FULL;
-    if (bll->outlet.waiting(bll->outlet.userdata, stream->link->connection) >= OUTPUT_HIGH)
-        return FLOW_STALLED;
-    return FLOW_DUE;
-}
-
-/* Sends the frame, or, where it is empty, notes that there is nothing to send. */
-static enum stream_flow put_frame(struct bll *bll, struct stream *stream, unsigned index,
-                                  uint64_t seq, struct bytes frame)
-{
-    struct device *device = stream->device;
-    struct cursor *cursor = &device->cursors[index];
-    uint64_t conversation = device->account->subscriptions[index].conversation->id;
-    enum stream_flow room = room_for(bll, stream, frame.len);
-    bool first = stream->window.count == 0;
-
-    if (frame.len == 0 && cursor->sent == cursor->acked) {
-        cursor_advance(bll, device, index, seq);
-        return FLOW_DUE;
-    }
-    if (room != FLOW_DUE)
-        return room;
-    if (window_add(&stream->window, conversation, seq, frame.len) < 0)
-        return FLOW_STALLED;
-    cursor->sent = seq;
-    if (frame.len > 0)
-        write_frame(bll, stream, frame);
-    if (first)
-        watch(bll, stream);
-    return FLOW_DUE;
-}
-
-/* FLOW_DUE: it has been sent, or need not be. */
-static enum stream_flow put_message(struct bll *bll, struct stream *stream, unsigned index,
-                                    const struct message *message)
-{
-    struct device *device = stream->device;
-    struct bytes frame = {0};
-
-    if (!delivery_is_own(device, message) &&
-        frame_of(bll, device->account->subscriptions[index].conversation, message, &frame) < 0)
-        return FLOW_STALLED;
-    return put_frame(bll, stream, index, message->seq, frame);
-}
-
-bool stream_offer(struct bll *bll, struct device *device, unsigned index,
-                  const struct message *message)
-{
-    struct stream *stream;
-    enum stream_flow flow;
-
-    if (device->state != DEVICE_STREAMING)
-        return false;
-    stream = device->v2.stream;
-    if (stream->flow != FLOW_CAUGHT_UP || bll->quiesced ||
-        device->cursors[index].sent + 1 != message->seq)
-        return false;
-    flow = put_message(bll, stream, index, message);
-    if (flow != FLOW_DUE)
-        wait_for(stream, flow);
-    return true;
-}
-
-/* The page that is missing is being read, or will be tried to be read again. */
-static enum stream_flow fetch(struct bll *bll, struct device *device, int missing)
-{
-    if (!device->reading && delivery_read(bll, device, (unsigned)missing) < 0)
-        return FLOW_STALLED;
-    return FLOW_READING;
-}
-
-/* Sends what can be sent; returns what has to be waited for then. */
-static enum stream_flow send_waiting(struct bll *bll, struct stream *stream)
-{
-    struct device *device = stream->device;
-    enum stream_flow flow = FLOW_DUE;
-
-    while (flow == FLOW_DUE) {
-        int missing, index;
-        const struct message *message = delivery_next(device, &missing);
-        if (missing >= 0)
-            return fetch(bll, device, missing);
-        if (!message)
-            return FLOW_CAUGHT_UP;
-        index = account_subscription(device->account, message->conversation);
-        flow = put_message(bll, stream, (unsigned)index, message);
-    }
-    return flow;
-}
-
-void streams_run(struct bll *bll)
-{
-    if (bll->quiesced)
-        return;
-    while (!list_empty(&bll->flowing)) {
-        struct stream *stream = LIST_FIRST(&bll->flowing, struct stream, by_flow);
-        wait_for(stream, send_waiting(bll, stream));
-    }
-}
-
 static bool is_member(const void *userdata, uint64_t conversation)
 {
     return account_subscription(userdata, conversation) >= 0;
@@ -449,7 +244,7 @@ void stream_resubscribe(struct bll *bll, struct device *device)
     if (!stream)
         return;
     window_prune(&stream->window, is_member, device->account);
-    watch(bll, stream);
+    stream_watch(bll, stream);
 }
 
 /* -- acknowledgements ------------------------------------------------------------------------- */
@@ -471,9 +266,9 @@ static void acknowledge(struct bll *bll, struct device *device, unsigned index, 
     metrics_add(bll->metrics, METRIC_MESSAGES_DELIVERED, messages);
     if (messages > 0)
         stream->progressed = true;
-    watch(bll, stream);
+    stream_watch(bll, stream);
     if (stream->flow == FLOW_FULL)
-        make_due(stream);
+        stream_make_due(stream);
 }
 
 void stream_ack(struct bll_link *link, const struct v2_frame *frame, void *reply)
@@ -529,5 +324,5 @@ void streams_sweep(struct bll *bll, uint64_t now)
         return;
     bll->stalled_us = now;
     while (!list_empty(&bll->stalled))
-        make_due(LIST_FIRST(&bll->stalled, struct stream, by_flow));
+        stream_make_due(LIST_FIRST(&bll->stalled, struct stream, by_flow));
 }

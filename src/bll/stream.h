@@ -1,5 +1,6 @@
 /* Streams: connections over which the messages of a version 2 device flow, from the first try to
- * make one. Shared by dial.c, which brings a push connection as far as its proof, and stream.c.
+ * make one. Shared by dial.c, which brings a push connection as far as its proof, stream.c, and
+ * flow.c, which sends over it.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
@@ -39,6 +40,12 @@ void stream_advance(struct stream *stream, enum stream_stage stage);
 /* It has `link` and has come as far as to carry messages: takes over from the device's present
  * stream. */
 void stream_begin(struct bll *bll, struct stream *stream);
+
+/* It is waited for an acknowledgement from now on, or for traffic, or for nothing. */
+void stream_watch(struct bll *bll, struct stream *stream);
+
+/* There is more to send, at the end of the turn. */
+void stream_make_due(struct stream *stream);
 
 /* A connection to the device could not be made, or not be used: it is tried again later. */
 void dial_failed(struct bll *bll, struct device *device);

@@ -475,6 +475,7 @@ static void a_quiesced_unit_sends_nothing_and_takes_acknowledgements(void **stat
     expect_silence(dialled);
     (void)poll_signed(fixture, &phone.session, HOME, 20002);
     assert_int_equal(fixture->dial_count, 0);
+    assert_memory_equal(line_ask(phone.line, "attach"), "err:unavailable:attach:", 23);
     ack(bob.line, INBOX, 2);
     expect_silence(bob.line);
     assert_true(bll_link_idle(bob.line->link));
