@@ -13,6 +13,7 @@
 #include "../lib/exact.h"
 #include "fuzz.h"
 #include "proto/frame.h"
+#include "tls-pair.h"
 #include "util/hash.h"
 
 #include <errno.h>
@@ -32,7 +33,6 @@ enum way {
     WAYS
 };
 
-static struct tls_context *server_tls, *client_tls;
 static struct loop *loop;
 static struct metrics metrics;
 
@@ -42,31 +42,12 @@ static struct connection *connection;
 static struct reply *held[HELD_MAX];
 static unsigned held_count;
 
-static void make_contexts(void)
-{
-    char folder[] = "/tmp/multichat-fuzz-XXXXXX", certificate[64], key[64];
-    char *error = NULL;
-
-    MUST(mkdtemp(folder));
-    (void)snprintf(certificate, sizeof(certificate), "%s/c", folder);
-    (void)snprintf(key, sizeof(key), "%s/k", folder);
-    MUST(tls_make_self_signed(certificate, key, "localhost", 365, &error) == 0);
-    const struct tls_server_config server = {.certificate = certificate, .key = key};
-    const struct tls_client_config client = {0};
-    MUST(tls_context_server(&server, &server_tls, &error) == 0);
-    MUST(tls_context_client(&client, &client_tls, &error) == 0);
-    (void)unlink(certificate);
-    (void)unlink(key);
-    (void)rmdir(folder);
-}
-
 static void set_up_once(void)
 {
     if (loop)
         return;
     hash_setup();
     MUST(loop_new(&loop) == 0);
-    make_contexts();
 }
 
 /* -- what the connection tells ---------------------------------------------------------------- */
@@ -215,10 +196,10 @@ static void start(enum way way, struct peer *ret)
     closed = refused = ended = false;
     held_count = 0;
     *ret = (struct peer){.fd = ends[1]};
-    MUST(connection_new(loop, ends[0], &from, carriers[way], server_tls, &limits, &handler,
+    MUST(connection_new(loop, ends[0], &from, carriers[way], tls_pair_server(), &limits, &handler,
                         &metrics, &connection) == 0);
     if (way == WAY_CLIENT)
-        MUST(tls_session_new(client_tls, ends[1], "localhost", &ret->tls) == 0);
+        MUST(tls_session_new(tls_pair_client(), ends[1], "localhost", &ret->tls) == 0);
 }
 
 static void shake_hands(struct peer *peer)

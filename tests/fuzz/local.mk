@@ -2,6 +2,7 @@
 # built with --enable-fuzzing (clang) they are linked with libFuzzer: ./quickstart fuzz.
 fuzz_programs = \
 	tests/fuzz/admin-fuzz \
+	tests/fuzz/channel-fuzz \
 	tests/fuzz/config-fuzz \
 	tests/fuzz/connection-fuzz \
 	tests/fuzz/conversation-fuzz \
@@ -28,6 +29,7 @@ fuzz-programs: $(fuzz_programs)
 
 memory_store = tests/fuzz/memory-store.c tests/fuzz/memory-store.h \
 	tests/fuzz/memory-tables.c tests/fuzz/memory-tables.h
+tls_pair = tests/fuzz/tls-pair.c tests/fuzz/tls-pair.h
 logic = tests/fuzz/logic.c tests/fuzz/logic.h \
 	tests/fuzz/logic-outlet.c tests/fuzz/logic-outlet.h $(memory_store)
 logic_libs = src/bll/libbll.a $(MODEL_LIBS) $(AUTH_LIBS) $(PROTO_LIBS)
@@ -35,10 +37,13 @@ logic_libs = src/bll/libbll.a $(MODEL_LIBS) $(AUTH_LIBS) $(PROTO_LIBS)
 tests_fuzz_admin_fuzz_SOURCES = tests/fuzz/admin-fuzz.c $(memory_store) $(fuzz_main)
 tests_fuzz_admin_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_admin_fuzz_LDADD = src/admin/libadmin.a $(MODEL_LIBS) $(AUTH_LIBS) $(JANSSON_LIBS)
+tests_fuzz_channel_fuzz_SOURCES = tests/fuzz/channel-fuzz.c $(tls_pair) $(fuzz_main)
+tests_fuzz_channel_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_channel_fuzz_LDADD = $(IO_LIBS)
 tests_fuzz_config_fuzz_SOURCES = tests/fuzz/config-fuzz.c $(fuzz_main)
 tests_fuzz_config_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_config_fuzz_LDADD = $(CLIENT_LIBS)
-tests_fuzz_connection_fuzz_SOURCES = tests/fuzz/connection-fuzz.c $(fuzz_main)
+tests_fuzz_connection_fuzz_SOURCES = tests/fuzz/connection-fuzz.c $(tls_pair) $(fuzz_main)
 tests_fuzz_connection_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_connection_fuzz_LDADD = $(IO_LIBS)
 tests_fuzz_conversation_fuzz_SOURCES = tests/fuzz/conversation-fuzz.c $(logic) $(fuzz_main)
