@@ -111,8 +111,8 @@ def test_a_thousand_lines_from_a_pipe(daemon, alice):
 
 
 def shown(follower):
-    """The last word of each line, once."""
-    return list(dict.fromkeys(line.rsplit(" ", 1)[1] for line in follower.lines))
+    """The last word of each line."""
+    return [line.rsplit(" ", 1)[1] for line in follower.lines]
 
 
 def test_two_lines_talk_across_a_restart_and_a_kill(daemon, alice, bob):
@@ -147,7 +147,6 @@ def test_two_lines_talk_across_a_restart_and_a_kill(daemon, alice, bob):
     for child in (a, b):
         child.send_signal(signal.SIGTERM)
         assert child.wait(PATIENCE) == 0
-    # The daemon stores lazily what was acknowledged: after the kill it may deliver again.
     assert shown(b_out) == ["one", "three", "four"]
     assert shown(a_out) == ["two", "five"]
 
@@ -161,3 +160,76 @@ def test_what_was_not_acknowledged_comes_again(daemon, alice, bob):
     child = alice.start(address, "recv", "--count", "1", "--json")
     code, out, _ = finish(child)
     assert code == 0 and json.loads(out)["text"] == "again"
+
+
+@pytest.mark.parametrize("listen", [[], ["--listen", "none"]], ids=["pushed", "attached"])
+def test_each_line_once_whoever_is_killed(daemon, alice, bob, listen):
+    """Lines arrive while receiver and server are killed in turn; what a crash left in doubt is
+    marked as such."""
+    address, count = Address(daemon), 600
+    daemon.ctl("user", "bulk", "bob", "on")
+    path = os.path.join(alice.folder, "out")
+    sender = bob.start(address, *listen)
+    lines = iter(range(count))
+
+    def shown():
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def say(until):
+        for number in lines:
+            sender.stdin.write(b"/msg alice %d\n" % number)
+            if number == until:
+                break
+        sender.stdin.flush()
+
+    with open(path, "wb") as out:
+        for kill in range(6):
+            child = alice.start(address, *listen, "recv", "--json", stdout=out, stderr=None)
+            say(count * (kill + 1) // 7)
+            # Some of them, and then in the middle of it.
+            wait_until(lambda: len(shown()) > count * (kill + 1) // 9, "lines")
+            child.kill()
+            child.wait(PATIENCE)
+            if kill % 3 == 2:
+                daemon.kill()
+                daemon.start()
+        child = alice.start(address, *listen, "recv", "--json", stdout=out, stderr=None)
+        say(count)
+        wait_until(lambda: {line["text"] for line in shown()} == set(map(str, range(count))),
+                   "all lines")
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(PATIENCE) == 0
+    sender.stdin.close()
+    sender.stdin = None
+    assert finish(sender)[0] == 0
+    texts = [line["text"] for line in shown() if "again" not in line]
+    again = [line["text"] for line in shown() if "again" in line]
+    assert len(set(texts)) == len(texts) and len(again) <= 6
+    assert list(dict.fromkeys(line["text"] for line in shown())) == list(map(str, range(count)))
+
+
+def test_the_way_in_closes_and_opens(daemon, alice, bob):
+    """As behind a firewall that is changed."""
+    daemon.stop()
+    daemon.write_config(push__excluded=["127.0.0.0/8"], presence__probe=1, presence__poll=1)
+    daemon.start()
+    address = Address(daemon)
+    child = alice.start(address, "--verbose", "recv", "--count", "3")
+    errors, out = Follower(child.stderr), Follower(child.stdout)
+    child.stdout = child.stderr = None
+    errors.wait_for("receiving over a kept connection")
+    assert bob.run(address, "send", "alice", "attached").returncode == 0
+    out.wait_for("attached$")
+    daemon.write_config(push__excluded=[])
+    daemon.reload()
+    errors.wait_for(r"receiving by pushes on port \d+$")
+    assert bob.run(address, "send", "alice", "pushed").returncode == 0
+    out.wait_for("pushed$")
+    daemon.stop()
+    daemon.write_config(push__excluded=["127.0.0.0/8"])
+    daemon.start()
+    assert bob.run(address, "send", "alice", "attached again").returncode == 0
+    assert child.wait(PATIENCE) == 0
+    out.thread.join(PATIENCE)
+    assert shown(out) == ["attached", "pushed", "again"]
