@@ -272,16 +272,19 @@ class Daemon:
     """multichatd in a folder of its own. Passwords are cheap to hash, and nothing is too much in a
     minute, unless the settings say otherwise."""
 
-    DEFAULTS = {"log.level": "debug", "listen.polls": "127.0.0.1:0", "password.memory": 8,
+    DEFAULTS = {"log.level": "debug", "password.memory": 8,
                 "password.operations": 1, "rates.signons": 0, "rates.failures": 0,
                 "rates.sends_address": 0, "rates.sends": 0, "rates.dials": 0}
 
-    def __init__(self, storage=None, environment=None, **settings):
+    def __init__(self, storage=None, environment=None, host=None, address="127.0.0.1", **settings):
+        """With `host` (netns.Host) it runs there, on that address of it."""
         self.environment = environment
+        self.host, self.address = host, address
         self.directory = tempfile.mkdtemp(prefix="mcd", dir="/tmp")
         self.config = os.path.join(self.directory, "multichatd.conf")
         self.ready_file = os.path.join(self.directory, "ready")
         self.settings = Settings(self.DEFAULTS)
+        self.settings["listen.polls"] = "%s:0" % address
         self.settings["listen.control"] = os.path.join(self.directory, "control")
         self.settings["listen.ready_file"] = self.ready_file
         self.settings["tls.folder"] = self.directory
@@ -291,18 +294,19 @@ class Daemon:
             "storage.sqlite.path": os.path.join(self.directory, "multichat.db")})
         self.settings.update({k.replace("__", "."): v for k, v in settings.items()})
         self.polls = self.writes = None
-        self.reserved = self._reserve()
-        self.settings["listen.writes"] = "127.0.0.1:%d" % self.reserved.getsockname()[1]
+        with host or contextlib.nullcontext():
+            self.reserved = self._reserve(address)
+        self.settings["listen.writes"] = "%s:%d" % self.reserved.getsockname()
         self.process = None
         self.past_log = ""
 
     @staticmethod
-    def _reserve():
+    def _reserve(address):
         """A port for writes that nobody else is given while the daemon is away: neither another
         test nor a client that connects again and again, who in the end would reach himself."""
         reserved = socket.socket()
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserved.bind(("127.0.0.1", 0))
+        reserved.bind((address, 0))
         return reserved
 
     def write_config(self, **settings):
@@ -320,7 +324,8 @@ class Daemon:
         self.write_config()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.ready_file)
-        self.process = Process([program("multichatd"), "--config", self.config], self.directory,
+        argv = [program("multichatd"), "--config", self.config]
+        self.process = Process(self.host.argv(*argv) if self.host else argv, self.directory,
                                self.environment)
         self.process.wait_ready()
         with open(self.ready_file, encoding="utf-8") as ready:
@@ -609,9 +614,13 @@ def error_code(answer):
 class Client:
     """The multichat program as one user, with files of its own and without a terminal."""
 
-    def __init__(self, daemon, userid, password=None):
+    def __init__(self, daemon, userid, password=None, host=None, listen=None, server=None):
+        """With `host` (netns.Host) it runs there; `listen` and `server` are addresses."""
         self.daemon = daemon
         self.userid = userid
+        self.host = host
+        self.server = server or daemon.writes[0]
+        self.listen = listen or self.server
         self.directory = tempfile.mkdtemp(prefix="mcc", dir="/tmp")
         self.secret = os.path.join(self.directory, "secret")
         with open(self.secret, "w", encoding="utf-8") as secret:
@@ -620,14 +629,17 @@ class Client:
         self.running = []
 
     def _argv(self, *arguments):
-        (host, polls), (_, writes) = self.daemon.polls, self.daemon.writes
-        options = ["--user", self.userid, "--password-file", self.secret, "--server", host,
-                   "--poll-port", str(polls), "--write-port", str(writes), "--listen", host]
-        return [program("multichat"), *options, *arguments]
+        (_, polls), (_, writes) = self.daemon.polls, self.daemon.writes
+        options = ["--user", self.userid, "--password-file", self.secret, "--server", self.server,
+                   "--poll-port", str(polls), "--write-port", str(writes),
+                   "--listen", self.listen]
+        argv = [program("multichat"), *options, *arguments]
+        return self.host.argv(*argv) if self.host else argv
 
     def _environment(self):
         return dict(os.environ, HOME=self.directory, LC_ALL="C.UTF-8",
                     XDG_CONFIG_HOME=os.path.join(self.directory, "config"),
+                    XDG_DATA_HOME=os.path.join(self.directory, "data"),
                     XDG_STATE_HOME=os.path.join(self.directory, "state"))
 
     def begin(self, *arguments):
