@@ -10,6 +10,7 @@ fuzz_programs = \
 	tests/fuzz/frame-fuzz \
 	tests/fuzz/ladder-fuzz \
 	tests/fuzz/push-fuzz \
+	tests/fuzz/receive-fuzz \
 	tests/fuzz/state-fuzz \
 	tests/fuzz/v1-fuzz \
 	tests/fuzz/v2-fuzz
@@ -62,6 +63,9 @@ tests_fuzz_ladder_fuzz_LDADD = $(logic_libs)
 tests_fuzz_push_fuzz_SOURCES = tests/fuzz/push-fuzz.c $(logic) $(fuzz_main)
 tests_fuzz_push_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_push_fuzz_LDADD = $(logic_libs)
+tests_fuzz_receive_fuzz_SOURCES = tests/fuzz/receive-fuzz.c $(fuzz_main)
+tests_fuzz_receive_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_receive_fuzz_LDADD = $(CLIENT_LIBS)
 tests_fuzz_state_fuzz_SOURCES = tests/fuzz/state-fuzz.c $(fuzz_main)
 tests_fuzz_state_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_state_fuzz_LDADD = $(CLIENT_LIBS)
