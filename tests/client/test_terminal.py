@@ -233,3 +233,23 @@ def test_korean_and_emoji_are_typed_and_sent(client, server):
     terminal.wait_for("I: 안녕 😀 \"x\"")
     terminal.type("\x04")
     assert terminal.end()[0] == 0
+
+
+def test_the_status_tells_how_messages_come(client, server):
+    server.reaches = False
+    terminal = client.terminal(server, columns=120)
+    terminal.wait_for("^-- .*receiving over a kept connection$")
+    terminal.type("/status\r")
+    terminal.wait_for("^receiving: over a kept connection$")
+    server.reaches = True
+    terminal.wait_for(r"^-- receiving by pushes on port \d+$")
+    terminal.type("/status\r")
+    lines = terminal.wait_for(r"^receiving: by pushes on port \d+$")
+    session = next(iter(server.sessions))
+    for line in ("server: 127.0.0.1, present (127.0.0.1:%d)" % server.write_port,
+                 "fingerprint: " + server.fingerprint, "user: alice", "session: " + session,
+                 "device: %s (number 1)" % server.device().name):
+        assert line in lines
+    terminal.wait_for("^outbox: 0$")
+    terminal.type("\x04")
+    assert terminal.end()[0] == 0
