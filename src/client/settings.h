@@ -6,7 +6,6 @@
 #pragma once
 
 #include "config/config-table.h"
-#include "proto/v1.h"
 #include "proto/v2.h"
 #include "util/attributes.h"
 
