@@ -43,13 +43,14 @@ static bool signed_on(const struct served *served)
     return served->role != BLL_LINK_STRANGER && served->role != BLL_LINK_WRITER;
 }
 
+/* One that is over is on no list any more, though the logic unit may not have let go of it yet. */
 static void used(struct served *served)
 {
     struct list *link = connection_link(served->connection);
-    list_remove(link);
-    list_append(
-        &served->owner->open[signed_on(served) ? CONNECTIONS_SIGNED_ON : CONNECTIONS_STRANGERS],
-        link);
+    enum connections_group group =
+        signed_on(served) ? CONNECTIONS_SIGNED_ON : CONNECTIONS_STRANGERS;
+    if (list_linked(link))
+        list_move(&served->owner->open[group], link);
 }
 
 /* -- what happens to a connection ------------------------------------------------------------- */
