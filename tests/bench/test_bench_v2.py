@@ -1,5 +1,5 @@
 """multichat-bench speaking version 2, against a server in memory that is right, or wrong in one
-thing.
+thing, and against the real one.
 
 SPDX-License-Identifier: GPL-3.0-or-later
 """
@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from multichat import ETX, PATIENCE, program
+from multichat import ETX, PATIENCE, Daemon, program
 from v2 import mac, now_ms
 
 USERS = ["user%d" % number for number in range(8)]
@@ -200,8 +200,8 @@ def run(*arguments):
         with open(rooms, "w", encoding="ascii") as file:
             file.writelines("%s %s\n" % (room, " ".join(names)) for room, names in ROOMS.items())
         return subprocess.run(
-            [program("multichat-bench"), *arguments, "--users", users, "--rooms", rooms,
-             "--poll-interval", "100", "--drain", "1", "--json"],
+            [program("multichat-bench"), *arguments[:1], "--drain", "1", *arguments[1:], "--users", users,
+             "--rooms", rooms, "--poll-interval", "100", "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE * 4, check=False)
 
 
@@ -258,6 +258,18 @@ def test_right_server_passes_with_everyone_attached(serve):
 
 
 CONSERVE = ["conserve", *MODES["conserve"]]
+
+
+@pytest.mark.parametrize("carrier", [[], ["--tls"], ["--tls", "--attach"]], ids=" ".join)
+def test_the_real_server_passes(carrier):
+    with contextlib.closing(Daemon().start()) as daemon:
+        daemon.add_users(*USERS)
+        for room, members in ROOMS.items():
+            daemon.add_room(room, *members)
+        report = bench(*CONSERVE, *carrier, "--drain", "30", "--polls", "%s:%d" % daemon.polls,
+                       "--writes", "%s:%d" % daemon.writes)
+    assert report["passed"], report
+    assert report["acknowledged"] == report["sent"] == 200 <= report["delivered"]
 
 
 @pytest.mark.parametrize("mangle,figure", [
