@@ -6,10 +6,10 @@ fuzz_programs = \
 	tests/fuzz/config-fuzz \
 	tests/fuzz/connection-fuzz \
 	tests/fuzz/conversation-fuzz \
-	tests/fuzz/dialogue-fuzz \
 	tests/fuzz/frame-fuzz \
 	tests/fuzz/ladder-fuzz \
 	tests/fuzz/push-fuzz \
+	tests/fuzz/reach-fuzz \
 	tests/fuzz/receive-fuzz \
 	tests/fuzz/state-fuzz \
 	tests/fuzz/v1-fuzz \
@@ -51,9 +51,6 @@ tests_fuzz_connection_fuzz_LDADD = $(IO_LIBS)
 tests_fuzz_conversation_fuzz_SOURCES = tests/fuzz/conversation-fuzz.c $(logic) $(fuzz_main)
 tests_fuzz_conversation_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_conversation_fuzz_LDADD = $(logic_libs)
-tests_fuzz_dialogue_fuzz_SOURCES = tests/fuzz/dialogue-fuzz.c $(fuzz_main)
-tests_fuzz_dialogue_fuzz_LDFLAGS = $(FUZZING_FLAGS)
-tests_fuzz_dialogue_fuzz_LDADD = $(CLIENT_LIBS)
 tests_fuzz_frame_fuzz_SOURCES = tests/fuzz/frame-fuzz.c $(fuzz_main)
 tests_fuzz_frame_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_frame_fuzz_LDADD = $(PROTO_LIBS)
@@ -63,6 +60,9 @@ tests_fuzz_ladder_fuzz_LDADD = $(logic_libs)
 tests_fuzz_push_fuzz_SOURCES = tests/fuzz/push-fuzz.c $(logic) $(fuzz_main)
 tests_fuzz_push_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_push_fuzz_LDADD = $(logic_libs)
+tests_fuzz_reach_fuzz_SOURCES = tests/fuzz/reach-fuzz.c $(fuzz_main)
+tests_fuzz_reach_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_reach_fuzz_LDADD = $(CLIENT_LIBS)
 tests_fuzz_receive_fuzz_SOURCES = tests/fuzz/receive-fuzz.c $(fuzz_main)
 tests_fuzz_receive_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_receive_fuzz_LDADD = $(CLIENT_LIBS)
