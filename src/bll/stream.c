@@ -245,6 +245,8 @@ void stream_resubscribe(struct bll *bll, struct device *device)
         return;
     window_prune(&stream->window, is_member, device->account);
     stream_watch(bll, stream);
+    if (stream->flow == FLOW_FULL)
+        stream_make_due(stream);
 }
 
 /* -- acknowledgements ------------------------------------------------------------------------- */

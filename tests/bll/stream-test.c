@@ -377,6 +377,29 @@ static void memberships_change_while_messages_flow(void **state)
     assert_true(bll_link_idle(bob.line->link));
 }
 
+/* No acknowledgement will come that makes room in the window. */
+static void leaving_a_room_that_filled_the_window_lets_others_through(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client bob;
+
+    fixture->config.window_messages = 2;
+    assert_int_equal(bll_reconfigure(fixture->bll, &fixture->config), 0);
+    fixture_add_room(fixture, "#tea");
+    fixture_join(fixture, "#tea", "alice");
+    fixture_join(fixture, "#tea", "bob");
+    bob = attached(fixture, "bob", "laptop");
+    say(fixture, "alice", "#tea", "kettle");
+    say(fixture, "alice", "#tea", "pot");
+    (void)take_message(bob.line, "kettle", 1);
+    (void)take_message(bob.line, "pot", 2);
+    say_lines(fixture, 1, 1);
+    expect_silence(bob.line);
+    leave_room(fixture, "#tea", "bob");
+    take_lines(bob.line, 1, 1);
+    ack(bob.line, INBOX, 1);
+}
+
 static void expect_ended(struct client *one)
 {
     settle(one->fixture);
@@ -545,6 +568,7 @@ int main(void)
         CASE(a_newer_attachment_takes_over),
         CASE(a_push_takes_over_and_is_taken_over),
         CASE(memberships_change_while_messages_flow),
+        CASE(leaving_a_room_that_filled_the_window_lets_others_through),
         CASE(who_is_disabled_or_revoked_gets_no_more),
         CASE(who_is_deleted_gets_no_more),
         CASE(a_device_that_is_deleted_gets_no_more),
