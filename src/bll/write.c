@@ -62,14 +62,20 @@ static enum proto_error outcome_error(enum dal_outcome outcome)
     }
 }
 
-/* As the sender knows it: his key, and the place it was given. */
-static void answer_sent(const struct write *write)
+/* Why storage, or memory, does not take a request. */
+static enum proto_error submit_error(int r)
+{
+    return r == -EAGAIN ? PROTO_ERROR_BUSY : PROTO_ERROR_INTERNAL;
+}
+
+/* As the sender knows it: his key, and the place it was given in the conversation of that name. */
+static void answer_sent(const struct write *write, struct bytes name)
 {
     const struct message *message = write->message;
     const struct v2_frame frame = {
         .verb = V2_VERB_SENT,
         .key = message->key,
-        .conversation = {.id = message->conversation, .name = bytes_of(write->conversation->name)},
+        .conversation = {.id = message->conversation, .name = name},
         .seq = message->seq,
         .time_ms = message->time_ms,
     };
@@ -99,7 +105,7 @@ static void stored(void *userdata, enum dal_outcome outcome, struct message *mes
         write_refuse(write, PROTO_ERROR_KEY_USED, NULL);
         return;
     } else {
-        answer_sent(write);
+        answer_sent(write, bytes_of(write->conversation->name));
     }
     write_end(write);
 }
@@ -114,21 +120,51 @@ static void store(struct write *write, struct conversation *conversation)
     if (r == 0)
         write->bll->outlet.wake(write->bll->outlet.userdata);
     else
-        write_refuse(write, r == -EAGAIN ? PROTO_ERROR_BUSY : PROTO_ERROR_INTERNAL, NULL);
+        write_refuse(write, submit_error(r), NULL);
 }
 
 /* -- rooms ------------------------------------------------------------------------------------ */
 
-/* The sender is no member of the room; storage has said whether there is one. */
+/* Storage has said whether the room has a message of that key. */
+static void place_found(void *userdata, enum dal_outcome outcome, uint64_t conversation,
+                        uint64_t seq, uint64_t time_ms)
+{
+    struct write *write = userdata;
+    struct message *message = write->message;
+
+    if (outcome == DAL_OK && conversation == message->conversation) {
+        message->seq = seq;
+        message->time_ms = time_ms;
+        answer_sent(write, (struct bytes){.data = write->recipient, .len = write->recipient_len});
+        write_end(write);
+    } else if (outcome == DAL_OK) {
+        write_refuse(write, PROTO_ERROR_KEY_USED, NULL);
+    } else {
+        write_refuse(
+            write, outcome == DAL_MISSING ? PROTO_ERROR_NOT_MEMBER : outcome_error(outcome), NULL);
+    }
+}
+
+/* The sender is no member of the room; storage has said whether there is one. What he sent while he
+ * was one keeps its answer. */
 static void room_found(void *userdata, enum dal_outcome outcome,
                        const struct conversation_record *record)
 {
     struct write *write = userdata;
+    int r;
 
-    if (outcome == DAL_OK)
-        write_refuse(write, PROTO_ERROR_NOT_MEMBER, NULL);
-    else
+    if (outcome != DAL_OK) {
         write_refuse(write, outcome_error(outcome), NULL);
+        return;
+    }
+    if (!write->link) {
+        write_refuse(write, PROTO_ERROR_NOT_MEMBER, NULL);
+        return;
+    }
+    write->message->conversation = record->id;
+    r = dal_message_find(write->sender->id, write->message->key, place_found, write);
+    if (r < 0)
+        write_refuse(write, submit_error(r), NULL);
 }
 
 static void write_to_room(struct write *write, struct bytes room)
@@ -144,7 +180,7 @@ static void write_to_room(struct write *write, struct bytes room)
     }
     r = dal_conversation_find(room, room_found, write);
     if (r < 0)
-        write_refuse(write, r == -EAGAIN ? PROTO_ERROR_BUSY : PROTO_ERROR_INTERNAL, NULL);
+        write_refuse(write, submit_error(r), NULL);
 }
 
 /* -- users and everyone ----------------------------------------------------------------------- */
@@ -170,7 +206,7 @@ static void write_to_user(struct write *write, struct bytes userid)
 
     r = account_get(bll, userid, &recipient);
     if (r < 0)
-        write_refuse(write, r == -EAGAIN ? PROTO_ERROR_BUSY : PROTO_ERROR_INTERNAL, NULL);
+        write_refuse(write, submit_error(r), NULL);
     else if (recipient->state == ACCOUNT_LOADING)
         list_append(&recipient->resolving, &write->by_wait);
     else if (recipient->state == ACCOUNT_MISSING)

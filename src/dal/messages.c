@@ -1,4 +1,4 @@
-/* Reading messages back, in pages.
+/* Reading messages back, in pages, and finding one by its key.
  *
  * A page is read in slices, so that a limit in bytes that is reached early does not make the
  * server send what nobody wants.
@@ -125,4 +125,74 @@ int dal_messages_read(uint64_t conversation, uint64_t after, unsigned max_count,
     read->max_bytes = max_bytes;
     read->callback = callback;
     return dal_submit(&read->request);
+}
+
+/* -- by key ------------------------------------------------------------------------------------ */
+
+struct find_request {
+    struct request request;
+    uint64_t sender;
+    struct bytes key;
+    uint64_t conversation, seq, time_ms; /* result */
+    dal_place_fn callback;
+};
+
+static struct find_request *find_of(struct request *request)
+{
+    return CONTAINER_OF(request, struct find_request, request);
+}
+
+/* Columns sender, key, conversation, seq, time. */
+static int place_row(void *userdata, const struct sql_value *row)
+{
+    struct find_request *find = userdata;
+
+    find->conversation = row[2].number;
+    find->seq = row[3].number;
+    find->time_ms = row[4].number;
+    return 1;
+}
+
+static enum sql_status find_execute(struct sql_connection *connection, struct request *request)
+{
+    struct find_request *find = find_of(request);
+    struct sql_value values[2 * SQL_PADDED];
+    enum sql_status status;
+
+    for (unsigned i = 0; i < SQL_PADDED; i++) {
+        values[2 * i] = sql_number(find->sender);
+        values[2 * i + 1] = sql_bytes(find->key);
+    }
+    find->seq = 0;
+    status = sql_run(connection, SQL_KEYS_PADDED, values, place_row, find);
+    request->outcome = find->seq != 0 ? DAL_OK : DAL_MISSING;
+    return status;
+}
+
+static void find_deliver(struct request *request)
+{
+    const struct find_request *find = find_of(request);
+
+    find->callback(request->userdata, request->outcome, find->conversation, find->seq,
+                   find->time_ms);
+}
+
+static const struct request_kind kind_find = {
+    .name = "message find",
+    .side = REQUEST_READ,
+    .execute = find_execute,
+    .deliver = find_deliver,
+};
+
+int dal_message_find(uint64_t sender, struct bytes key, dal_place_fn callback, void *userdata)
+{
+    struct find_request *find =
+        request_new(&kind_find, sizeof(*find), request_space(key), userdata);
+
+    if (find == NULL)
+        return -ENOMEM;
+    find->sender = sender;
+    find->key = request_keep(&find->request, key);
+    find->callback = callback;
+    return dal_submit(&find->request);
 }

@@ -230,6 +230,27 @@ static void a_key_is_used_for_one_conversation(void **state)
     expect_log(fixture, everyone.conversation, 1);
 }
 
+/* The answer may have been lost; what was stored is not told to have been refused. */
+static void a_key_keeps_its_answer_when_its_sender_has_left_the_room(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *line = signed_on(fixture, "alice", "laptop");
+    bool done = false;
+    char first[600];
+
+    fixture_add_room(fixture, "#tea");
+    fixture_join(fixture, "#tea", "alice");
+    strcpy(first, line_ask(line, "send:k1:#tea:hi"));
+    assert_begins(first, "sent:k1:");
+    assert_begins(line_ask(line, "send:k2:bob:hi"), "sent:k2:");
+    assert_int_equal(dal_member_remove(bytes_of("#tea"), bytes_of("alice"), note_done, &done), 0);
+    WAIT_FOR(fixture, done);
+    bll_account_changed(fixture->bll, bytes_of("alice"));
+    assert_string_equal(line_ask(line, "send:k1:#tea:hi"), first);
+    assert_begins(line_ask(line, "send:k2:#tea:hi"), "err:key-used:k2:");
+    assert_begins(line_ask(line, "send:k3:#tea:hi"), "err:not-member:k3:");
+}
+
 /* Version 1 messages have keys too, which no client can say. */
 static void keys_of_the_versions_never_meet(void **state)
 {
@@ -446,6 +467,7 @@ int main(void)
         CASE(the_same_key_gives_the_first_answer),
         CASE(a_key_is_used_once_at_a_time_too),
         CASE(a_key_is_used_for_one_conversation),
+        CASE(a_key_keeps_its_answer_when_its_sender_has_left_the_room),
         CASE(keys_of_the_versions_never_meet),
         CASE(what_is_sent_in_order_is_stored_in_order),
         CASE(a_message_knows_the_device_it_came_from),

@@ -262,6 +262,47 @@ static void test_keys_are_bytes(void **state)
     assert_int_equal(send_one(room, 1, "key", "f"), 1);
 }
 
+struct place {
+    bool done;
+    enum dal_outcome outcome;
+    uint64_t conversation, seq, time_ms;
+};
+
+static void note_place(void *userdata, enum dal_outcome outcome, uint64_t conversation,
+                       uint64_t seq, uint64_t time_ms)
+{
+    *(struct place *)userdata = (struct place){true, outcome, conversation, seq, time_ms};
+}
+
+static struct place find_place(uint64_t sender, const char *key)
+{
+    struct place place = {.done = false};
+
+    assert_int_equal(dal_message_find(sender, bytes_of(key), note_place, &place), 0);
+    wait_for(&place.done);
+    return place;
+}
+
+static void test_find_by_key(void **state)
+{
+    uint64_t room = new_room("#room");
+    struct sending sending;
+    struct place place;
+
+    assert_int_equal(send_one(room, 1, "first", "a"), 1);
+    send_start(&sending, room, 1, "second", bytes_of("b"));
+    wait_for(&sending.done);
+    place = find_place(1, "second");
+    assert_int_equal(place.outcome, DAL_OK);
+    assert_int_equal(place.conversation, room);
+    assert_int_equal(place.seq, 2);
+    assert_int_equal(place.time_ms, sending.message->time_ms);
+    assert_int_equal(find_place(1, "third").outcome, DAL_MISSING);
+    assert_int_equal(find_place(2, "second").outcome, DAL_MISSING);
+    assert_int_equal(find_place(1, "SECOND").outcome, DAL_MISSING);
+    sending_deinit(&sending);
+}
+
 /* Neighbours of messages that cannot be stored are stored all the same, without a gap. */
 static void test_bad_neighbours(void **state)
 {
@@ -517,6 +558,7 @@ int main(void)
         CASE(test_same_key_to_several_at_once),
         CASE(test_same_key_later),
         CASE(test_keys_are_bytes),
+        CASE(test_find_by_key),
         CASE(test_bad_neighbours),
         CASE(test_deleted_conversation_in_a_batch),
         CASE(test_delete_long_conversation),

@@ -23,6 +23,7 @@ struct request {
         dal_conversation_fn conversation;
         dal_rooms_fn rooms;
         dal_stored_fn stored;
+        dal_place_fn place;
         dal_messages_fn messages;
         dal_findings_fn findings;
         password_verified_fn verified;
@@ -496,6 +497,28 @@ int dal_message_store(struct message *message, dal_stored_fn callback, void *use
 
     request->callback.stored = callback;
     request->message = message_ref(message);
+    return 0;
+}
+
+static void run_message_find(struct request *request, enum memory_fault fault)
+{
+    const struct message *message = tables_message(request->id, bytes_of(request->first));
+
+    if (fault != MEMORY_FAULT_NONE)
+        request->callback.place(request->userdata, DAL_UNAVAILABLE, 0, 0, 0);
+    else if (message)
+        request->callback.place(request->userdata, DAL_OK, message->conversation, message->seq,
+                                message->time_ms);
+    else
+        request->callback.place(request->userdata, DAL_MISSING, 0, 0, 0);
+}
+
+int dal_message_find(uint64_t sender, struct bytes key, dal_place_fn callback, void *userdata)
+{
+    struct request *request = ask(run_message_find, false, key, none, userdata);
+
+    request->callback.place = callback;
+    request->id = sender;
     return 0;
 }
 

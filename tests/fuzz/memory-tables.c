@@ -403,22 +403,29 @@ bool tables_part(struct bytes room, struct bytes userid)
 
 /* -- messages --------------------------------------------------------------------------------- */
 
+const struct message *tables_message(uint64_t sender, struct bytes key)
+{
+    for (size_t i = 0; i < message_count; i++)
+        if (messages[i]->sender == sender && bytes_equal(messages[i]->key, key))
+            return messages[i];
+    return NULL;
+}
+
 enum dal_outcome tables_store_message(struct message *message, bool *ret_again)
 {
     struct conversation_row *row = conversation_by_id(message->conversation);
+    const struct message *first;
 
     if (message->key.len > MESSAGE_KEY_MAX || message->userid.len > NAME_MAX_BYTES ||
         message->name.len > NAME_MAX_BYTES)
         return DAL_REFUSED;
-    for (size_t i = 0; i < message_count; i++) {
-        const struct message *first = messages[i];
-        if (first->sender == message->sender && bytes_equal(first->key, message->key)) {
-            message->conversation = first->conversation;
-            message->seq = first->seq;
-            message->time_ms = first->time_ms;
-            *ret_again = true;
-            return DAL_OK;
-        }
+    first = tables_message(message->sender, message->key);
+    if (first) {
+        message->conversation = first->conversation;
+        message->seq = first->seq;
+        message->time_ms = first->time_ms;
+        *ret_again = true;
+        return DAL_OK;
     }
     if (!row)
         return DAL_MISSING;

@@ -54,6 +54,7 @@ size_t tables_list_rooms(const char *after, unsigned max,
 enum dal_outcome tables_join(struct bytes room, struct bytes userid);
 bool tables_part(struct bytes room, struct bytes userid);
 
+const struct message *tables_message(uint64_t sender, struct bytes key);
 enum dal_outcome tables_store_message(struct message *message, bool *ret_again);
 enum dal_outcome tables_read_messages(uint64_t conversation, uint64_t after, unsigned max_count,
                                       size_t max_bytes, struct message *messages[TABLE_MESSAGES],
