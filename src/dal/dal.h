@@ -222,8 +222,8 @@ typedef void (*dal_stored_fn)(void *userdata, enum dal_outcome outcome, struct m
  * it is certain: while the fate of a commit is unknown, the request waits. */
 MUST_USE int dal_message_store(struct message *message, dal_stored_fn callback, void *userdata);
 
-/* Where the message is that `sender` stored with that key; MISSING: there is none. One that is still
- * on its way is not found. */
+/* Where the message is that `sender` stored with that key; MISSING: there is none. One that is
+ * still on its way is not found. */
 typedef void (*dal_place_fn)(void *userdata, enum dal_outcome outcome, uint64_t conversation,
                              uint64_t seq, uint64_t time_ms);
 MUST_USE int dal_message_find(uint64_t sender, struct bytes key, dal_place_fn callback,
