@@ -89,5 +89,8 @@ CREATE TABLE IF NOT EXISTS schema_version (
     applied_ms BIGINT UNSIGNED NOT NULL
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Everyone's conversation.
-INSERT IGNORE INTO conversations (kind, name) VALUES (0, '*');
+-- Everyone's conversation. Its id, after which those of all others come, is made of the time: a client
+-- that remembers places in conversations of another store, which was here before, does not take them
+-- for places in these. It stays below 2^53, which every reader of JSON can count to.
+INSERT IGNORE INTO conversations (id, kind, name)
+VALUES (UNIX_TIMESTAMP() << 20, 0, '*');

@@ -74,5 +74,8 @@ CREATE TABLE schema_version (
     applied_ms INTEGER NOT NULL
 );
 
--- Everyone's conversation.
-INSERT INTO conversations (kind, name) VALUES (0, '*');
+-- Everyone's conversation. Its id, after which those of all others come, is made of the time: a client
+-- that remembers places in conversations of another store, which was here before, does not take them
+-- for places in these. It stays below 2^53, which every reader of JSON can count to.
+INSERT INTO conversations (id, kind, name)
+VALUES (CAST(strftime('%s', 'now') AS INTEGER) << 20, 0, '*');

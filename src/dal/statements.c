@@ -72,7 +72,7 @@ static const struct sql_statement statements[SQL_IDS] = {
                              ", u.password_hash FROM users u WHERE u.id = ?")},
     [SQL_USER_INSERT] = {"user insert", "",
                          SAME("INSERT INTO users (userid, name, name_key, password_hash, "
-                              "created_ms, inbox) VALUES (?, ?, ?, ?, ?, ?)")},
+                              "created_ms, inbox, auth_epoch) VALUES (?, ?, ?, ?, ?, ?, ?)")},
     [SQL_USER_PASSWORD] = {"user password", "",
                            SAME("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 "
                                 "WHERE userid = ?")},

@@ -69,9 +69,13 @@ static enum sql_status insert_rows(struct sql_connection *connection, struct use
                                    struct bytes name_key)
 {
     struct sql_value inbox[] = {sql_number(CONVERSATION_INBOX), sql_bytes(add->userid)};
-    struct sql_value user[] = {sql_bytes(add->userid),      sql_bytes(add->name),
-                               sql_bytes(name_key),         sql_bytes(add->hash),
-                               sql_number(add->created_ms), sql_number(0)};
+    struct sql_value user[] = {sql_bytes(add->userid),
+                               sql_bytes(add->name),
+                               sql_bytes(name_key),
+                               sql_bytes(add->hash),
+                               sql_number(add->created_ms),
+                               sql_number(0),
+                               sql_number(add->user.auth_epoch)};
     struct conversation_record everyone;
     enum sql_status status = sql_run(connection, SQL_CONVERSATION_INSERT, inbox, NULL, NULL);
 
@@ -98,7 +102,9 @@ static void fill_user(struct user_request *add)
     column_copy(add->user.userid, sizeof(add->user.userid), &userid);
     column_copy(add->user.name, sizeof(add->user.name), &name);
     add->user.created_ms = add->created_ms;
-    add->user.auth_epoch = 1;
+    /* Not 1: a session of somebody who has this id in another store, which was here before, is none
+     * of this user's. */
+    add->user.auth_epoch = (uint32_t)(add->created_ms / 1000);
 }
 
 static enum sql_status add_execute(struct sql_connection *connection, struct request *request)
@@ -123,8 +129,8 @@ static enum sql_status add_execute(struct sql_connection *connection, struct req
     if (status == SQL_OK && add->conflict == NULL) {
         request->outcome = DAL_OK;
         if (add->user.id == 0) {
-            status = insert_rows(connection, add, bytes_of(folded));
             fill_user(add);
+            status = insert_rows(connection, add, bytes_of(folded));
         }
     }
     free(folded);

@@ -34,7 +34,7 @@ static void an_endpoint_proves_itself_before_anything_waits(void **state)
     assert_int_equal(status.streams, 1);
     say_lines(fixture, 1, 1);
     take_lines(push, 1, 1);
-    ack(push, INBOX, 1);
+    ack(push, inbox_of(push), 1);
     pass(fixture, 29);
     assert_false(push->closing);
     assert_string_equal(poll_signed(fixture, &bob.session, HOME, 20001), "idle");
@@ -95,7 +95,7 @@ static void who_is_not_reached_is_tried_less_and_less_often(void **state)
     push = dial_open(fixture);
     line_prove(push, &bob.session);
     take_lines(push, 1, ARRAY_SIZE(waits));
-    ack(push, INBOX, ARRAY_SIZE(waits));
+    ack(push, inbox_of(push), ARRAY_SIZE(waits));
     line_close(push);
     say_lines(fixture, 1 + ARRAY_SIZE(waits), 1);
     dial_fail(fixture, BLL_DIAL_FAILED);
@@ -190,7 +190,7 @@ static void a_push_lost_before_anything_is_acknowledged_is_a_failure(void **stat
     push = dial_open(fixture);
     line_prove(push, &bob.session);
     take_lines(push, 1, 2);
-    ack(push, INBOX, 1);
+    ack(push, inbox_of(push), 1);
     line_close(push); /* something got through: at once again */
     push = dial_open(fixture);
     line_prove(push, &bob.session);
@@ -206,7 +206,7 @@ static void who_does_not_acknowledge_in_time_is_let_go(void **state)
     say_lines(fixture, 1, 2);
     take_lines(bob.line, 1, 2);
     pass(fixture, 9);
-    ack(bob.line, INBOX, 1); /* it goes on */
+    ack(bob.line, inbox_of(bob.line), 1); /* it goes on */
     pass(fixture, 9);
     assert_false(bob.line->closing);
     pass(fixture, 1);
@@ -331,7 +331,7 @@ static void an_attached_device_is_tried_now_and_then(void **state)
         }
         say_lines(fixture, (unsigned)round + 1, 1);
         take_lines(bob.line, (unsigned)round + 1, 1);
-        ack(bob.line, INBOX, (unsigned)round + 1);
+        ack(bob.line, inbox_of(bob.line), (unsigned)round + 1);
         pass(fixture, 1);
         assert_string_equal(poll_signed(fixture, &bob.session, HOME, 20001), "pushing");
         if (round < 4)

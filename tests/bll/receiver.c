@@ -48,6 +48,15 @@ struct device *device_of(struct client *one)
     return one->line->link->device;
 }
 
+const char *inbox_of(const struct line *line)
+{
+    static char conversation[32];
+
+    snprintf(conversation, sizeof(conversation), "%llu/",
+             (unsigned long long)line->link->account->inbox);
+    return conversation;
+}
+
 /* The text of the next message over the line, which is of `conversation` ("5/") and number `seq`.
  */
 const char *take_message(struct line *line, const char *text, uint64_t seq)

@@ -8,8 +8,7 @@
 
 #include "bll/internal.h"
 
-#define HOME  "127.0.0.1:40000" /* where clients are */
-#define INBOX "3/"              /* bob's, on the wire */
+#define HOME "127.0.0.1:40000" /* where clients are */
 
 /* A client, signed on over a connection of its own. */
 struct client {
@@ -24,6 +23,8 @@ struct client attached(struct fixture *fixture, const char *userid, const char *
 /* It polls, and a connection to it is made and proven. */
 struct line *pushed(struct client *one, unsigned port);
 struct device *device_of(struct client *one);
+/* What the inbox of who has signed on is called on the wire ("5/"). */
+const char *inbox_of(const struct line *line);
 
 /* Waits for the next message over the line; checks its text and number, and returns what its
  * conversation is called ("5/"). */

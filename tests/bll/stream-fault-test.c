@@ -38,7 +38,7 @@ static void go_through_it(struct client *bob)
     line_frame(bob->line, &answer, "attach");
     for (int i = 0; i < 3; i++)
         let_pass(fixture);
-    line_frame(bob->line, &answer, "ack:" INBOX ":1");
+    line_frame(bob->line, &answer, "ack:%s:1", inbox_of(bob->line));
     bll_turn_end(fixture->bll);
     (void)poll_signed(fixture, &bob->session, HOME, 20001);
     line_frame(bob->line, &answer, "detach");
@@ -60,7 +60,7 @@ static void expect_the_rest(struct client *bob)
     (void)poll_signed(fixture, &bob->session, HOME, 20001);
     push = dial_open(fixture);
     line_prove(push, &bob->session);
-    acked = (unsigned)cursor_of(push->link->device, INBOX);
+    acked = (unsigned)cursor_of(push->link->device, inbox_of(push));
     assert_true(acked <= 1);
     take_lines(push, acked + 1, LINES - acked);
     expect_silence(push);

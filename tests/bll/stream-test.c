@@ -324,7 +324,7 @@ static void a_push_takes_over_and_is_taken_over(void **state)
     assert_string_equal(line_take(bob.line), "detached");
     take_lines(push, 1, 1);
     assert_string_equal(poll_signed(fixture, &bob.session, HOME, 20001), "pushing");
-    ack(push, INBOX, 1);
+    ack(push, inbox_of(push), 1);
     assert_string_equal(poll_signed(fixture, &bob.session, HOME, 20001), "idle");
     assert_string_equal(line_ask(bob.line, "attach"), "attached");
     assert_true(push->closing);
@@ -364,12 +364,12 @@ static void memberships_change_while_messages_flow(void **state)
     strcpy(room, take_message(bob.line, "kettle", 2));
     say_lines(fixture, 2, 1);
     take_lines(bob.line, 2, 1);
-    ack(bob.line, INBOX, 1);
+    ack(bob.line, inbox_of(bob.line), 1);
     assert_string_equal(poll_signed(fixture, &bob.session, HOME, 0), "unreachable");
     leave_room(fixture, "#tea", "bob");
     say(fixture, "alice", "#tea", "unheard");
     assert_memory_equal(line_ask(bob.line, "ack:%s:2", room), "err:unknown:ack:", 16);
-    ack(bob.line, INBOX, 2);
+    ack(bob.line, inbox_of(bob.line), 2);
     expect_silence(bob.line);
     /* Nothing of the room is waited for: in this time it would be let go. */
     pass(fixture, 100);
@@ -397,7 +397,7 @@ static void leaving_a_room_that_filled_the_window_lets_others_through(void **sta
     expect_silence(bob.line);
     leave_room(fixture, "#tea", "bob");
     take_lines(bob.line, 1, 1);
-    ack(bob.line, INBOX, 1);
+    ack(bob.line, inbox_of(bob.line), 1);
 }
 
 static void expect_ended(struct client *one)
@@ -499,7 +499,7 @@ static void a_quiesced_unit_sends_nothing_and_takes_acknowledgements(void **stat
     (void)poll_signed(fixture, &phone.session, HOME, 20002);
     assert_int_equal(fixture->dial_count, 0);
     assert_memory_equal(line_ask(phone.line, "attach"), "err:unavailable:attach:", 23);
-    ack(bob.line, INBOX, 2);
+    ack(bob.line, inbox_of(bob.line), 2);
     expect_silence(bob.line);
     assert_true(bll_link_idle(bob.line->link));
     WAIT_FOR(fixture, bll_flush_cursors(fixture->bll));

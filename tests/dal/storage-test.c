@@ -84,6 +84,20 @@ static void test_user_too_long_is_refused(void **state)
     assert_int_equal(user_add("short", "name", NULL, NULL), DAL_OK);
 }
 
+static uint64_t everyone_id(void)
+{
+    struct conversation_record everyone;
+
+    assert_int_equal(conversation_find("*", &everyone), DAL_OK);
+    return everyone.id;
+}
+
+/* Epochs begin with the time when the user was made. */
+static void assert_epoch(const struct user *user, unsigned raised)
+{
+    assert_int_equal(user->auth_epoch, (uint32_t)(user->created_ms / 1000) + raised);
+}
+
 static void test_user_changes(void **state)
 {
     struct account account;
@@ -93,14 +107,14 @@ static void test_user_changes(void **state)
     assert_int_equal(user_set_disabled("alice", true), DAL_OK);
     assert_int_equal(account_find("alice", &account), DAL_OK);
     assert_string_equal(account.password_hash, "second");
-    assert_int_equal(account.user.auth_epoch, 2);
+    assert_epoch(&account.user, 1);
     assert_true(account.user.disabled);
     /* To set what is set already is no error either. */
     assert_int_equal(user_set_disabled("alice", true), DAL_OK);
     assert_int_equal(user_set_disabled("alice", false), DAL_OK);
     assert_int_equal(user_set_password("alice", "second"), DAL_OK);
     assert_int_equal(account_find("alice", &account), DAL_OK);
-    assert_int_equal(account.user.auth_epoch, 3);
+    assert_epoch(&account.user, 2);
     assert_false(account.user.disabled);
 
     assert_int_equal(user_set_password("nobody", "x"), DAL_MISSING);
@@ -119,7 +133,7 @@ static void test_user_bulk(void **state)
     assert_int_equal(account_find("alice", &account), DAL_OK);
     assert_true(account.user.bulk);
     assert_false(account.user.disabled);
-    assert_int_equal(account.user.auth_epoch, 1);
+    assert_epoch(&account.user, 0);
     assert_int_equal(user_set_bulk("alice", false), DAL_OK);
     assert_int_equal(account_find("alice", &account), DAL_OK);
     assert_false(account.user.bulk);
@@ -133,11 +147,11 @@ static void test_user_revoke(void **state)
     new_user("alice");
     assert_int_equal(user_revoke("alice"), DAL_OK);
     assert_int_equal(account_find("alice", &account), DAL_OK);
-    assert_int_equal(account.user.auth_epoch, 2);
+    assert_epoch(&account.user, 1);
     assert_string_equal(account.password_hash, "$hash$of$it");
     assert_int_equal(user_revoke("alice"), DAL_OK);
     assert_int_equal(account_find("alice", &account), DAL_OK);
-    assert_int_equal(account.user.auth_epoch, 3);
+    assert_epoch(&account.user, 2);
     assert_int_equal(user_revoke("nobody"), DAL_MISSING);
 }
 
@@ -147,8 +161,9 @@ static void test_account_by_id(void **state)
     struct account by_userid, by_id;
     uint64_t device;
 
-    assert_int_equal(device_add(bob.id, "one", &(struct device_cursor){0, 1, 0}, 1, &device),
-                     DAL_OK);
+    assert_int_equal(
+        device_add(bob.id, "one", &(struct device_cursor){0, everyone_id(), 0}, 1, &device),
+        DAL_OK);
     assert_int_equal(account_find("bob", &by_userid), DAL_OK);
     assert_int_equal(account_find_id(bob.id, &by_id), DAL_OK);
     assert_memory_equal(&by_id.user, &by_userid.user, sizeof(by_id.user));
@@ -296,7 +311,7 @@ static void test_member_since(void **state)
 static void test_devices(void **state)
 {
     struct user alice = new_user("alice"), bob = new_user("bob");
-    struct device_cursor cursors[] = {{0, 1, 4}, {0, alice.inbox, 9}};
+    struct device_cursor cursors[] = {{0, everyone_id(), 4}, {0, alice.inbox, 9}};
     struct account account;
     uint64_t one, two, other;
 
@@ -311,7 +326,7 @@ static void test_devices(void **state)
     assert_string_equal(account.devices[0].name, "one");
     assert_true(account.devices[0].seen_ms >= account.user.created_ms);
     assert_int_equal(account.cursor_count, 2);
-    assert_int_equal(cursor_of(&account, one, 1), 4);
+    assert_int_equal(cursor_of(&account, one, everyone_id()), 4);
     assert_int_equal(cursor_of(&account, one, alice.inbox), 9);
 
     assert_int_equal(device_rename(one, "moved"), DAL_OK);
@@ -326,7 +341,7 @@ static void test_devices(void **state)
 static void test_device_delete(void **state)
 {
     struct user alice = new_user("alice"), bob = new_user("bob");
-    struct device_cursor cursor = {0, 1, 0};
+    struct device_cursor cursor = {0, everyone_id(), 0};
     struct account account;
     uint64_t one, two, again;
 
@@ -378,7 +393,7 @@ static void test_devices_seen(void **state)
 static void test_cursors_move_forward_only(void **state)
 {
     struct user alice = new_user("alice");
-    struct device_cursor cursor = {0, 1, 10};
+    struct device_cursor cursor = {0, everyone_id(), 10};
     struct account account;
     uint64_t device;
 
@@ -388,11 +403,11 @@ static void test_cursors_move_forward_only(void **state)
     cursor.seq = 7;
     assert_int_equal(cursors_store(&cursor, 1), DAL_OK);
     assert_int_equal(account_find("alice", &account), DAL_OK);
-    assert_int_equal(cursor_of(&account, device, 1), 10);
+    assert_int_equal(cursor_of(&account, device, everyone_id()), 10);
     cursor.seq = 11;
     assert_int_equal(cursors_store(&cursor, 1), DAL_OK);
     assert_int_equal(account_find("alice", &account), DAL_OK);
-    assert_int_equal(cursor_of(&account, device, 1), 11);
+    assert_int_equal(cursor_of(&account, device, everyone_id()), 11);
     assert_int_equal(cursors_store(NULL, 0), DAL_OK);
 }
 
@@ -545,7 +560,9 @@ static void make_schema_1(void)
         "INSERT INTO conversations (id, kind, name) VALUES (7, 1, '#room'), (8, 2, 'alice')",
         "INSERT INTO users (id, userid, name, name_key, password_hash, auth_epoch, created_ms, "
         "disabled, inbox) VALUES (5, 'alice', 'Alice A', 'alice a', 'secret', 3, 1234, 1, 8)",
-        "INSERT INTO members (conversation, user, since) VALUES (1, 5, 0), (7, 5, 1), (8, 5, 0)",
+        "INSERT INTO members (conversation, user, since) VALUES (7, 5, 1), (8, 5, 0)",
+        "INSERT INTO members (conversation, user, since) SELECT id, 5, 0 FROM conversations "
+        "WHERE name = '*'",
         "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, userid, name, "
         "ckey, text) VALUES (7, 1, 11, 5, 0, 0, 'alice', 'Alice A', 'k1', 'one'), "
         "(7, 2, 12, 5, 0, 0, 'alice', 'Alice A', 'k2', 'two')",
