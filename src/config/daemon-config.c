@@ -160,6 +160,7 @@ static const struct config_key keys[] = {
     {"limits.waiting", CONFIG_NUMBER, FIELD(limits.waiting), .fallback = "256", .min = 1,
      .max = 65536, .reloadable = true, .help = "requests of one user that wait for his sign-on"},
 
+    RATE(handshakes, "6000", "1000", "TLS handshakes of one address"),
     RATE(signons, "6000", "1000", "sign-ons of one address"),
     RATE(failures, "20", "10", "sign-ons of one address that are denied"),
     RATE(sends_address, "60000", "10000", "messages from one address"),

@@ -81,7 +81,7 @@ struct daemon_config {
         uint64_t recent, devices, signons, waiting;
     } limits;
     struct {
-        struct daemon_rate signons, failures, sends_address, sends, dials;
+        struct daemon_rate handshakes, signons, failures, sends_address, sends, dials;
     } rates;
     struct {
         struct config_networks excluded;

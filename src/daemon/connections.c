@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LOOKS_MAX 1024 /* connections that are looked at to find one that may give way */
+#define LOOKS_MAX      1024  /* connections that are looked at to find one that may give way */
+#define RATE_ADDRESSES 16384 /* whose handshakes are limited at a time */
 
 struct served {
     struct connections *owner;
@@ -54,6 +55,15 @@ static void used(struct served *served)
 }
 
 /* -- what happens to a connection ------------------------------------------------------------- */
+
+static bool admit(void *userdata, struct connection *connection)
+{
+    struct connections *connections = userdata;
+    bool admitted = rate_table_take(connections->handshakes, &connections->settings.handshakes,
+                                    connection_peer(connection), loop_now(connections->loop)) == 0;
+    metrics_add(connections->metrics, METRIC_TLS_LIMITED, !admitted);
+    return admitted;
+}
 
 static void opened(void *userdata, struct connection *connection, bool secure)
 {
@@ -232,6 +242,7 @@ void connections_tick(struct connections *connections)
 /* -- taking up -------------------------------------------------------------------------------- */
 
 static const struct connection_handler handler = {
+    .admit = admit,
     .opened = opened,
     .frame = frame,
     .drained = drained,
@@ -373,6 +384,8 @@ int connections_init(struct connections *connections, struct loop *loop, struct 
     for (int group = 0; group < CONNECTIONS_GROUPS; group++)
         list_init(&connections->open[group]);
     int r = peercount_new(connections->settings.per_address, UINT_MAX, &connections->peers);
+    if (r == 0)
+        r = rate_table_new(RATE_ADDRESSES, &connections->handshakes);
     for (unsigned i = 0; i < sockets->count[SOCKET_WRITES] && r == 0; i++)
         r = listen_on(connections, sockets, i);
     if (r == 0)
@@ -399,6 +412,7 @@ void connections_deinit(struct connections *connections)
 void connections_free(struct connections *connections)
 {
     peercount_free(connections->peers);
+    rate_table_free(connections->handshakes);
     tls_context_unref(connections->tls);
     *connections = (struct connections){0};
 }

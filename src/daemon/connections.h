@@ -30,6 +30,7 @@ struct connections {
     struct tls_context *tls; /* for connections from now on */
     struct connection_settings settings;
     struct peercount *peers; /* of those that were accepted */
+    struct rate_table *handshakes;
     struct listener *listeners[SOCKETS_MAX];
     unsigned listener_count;
     struct list open[CONNECTIONS_GROUPS]; /* the longest unused first */

@@ -108,6 +108,7 @@ struct connection_settings settings_connections(const struct daemon_config *conf
                    [BLL_LINK_STREAM] = common},
         .count_max = (unsigned)config->limits.connections,
         .per_address = (unsigned)config->limits.connections_per_address,
+        .handshakes = rate_of(&config->rates.handshakes),
         .memory_max = config->limits.memory,
     };
     settings.limits[BLL_LINK_STRANGER].idle_us = config->limits.sign_on;

@@ -20,6 +20,7 @@ struct dialer_limits settings_dialer(const struct daemon_config *config);
 struct connection_settings {
     struct connection_limits limits[BLL_LINK_STREAM + 1];
     unsigned count_max, per_address;
+    struct rate handshakes; /* of one address */
     size_t memory_max;
 };
 struct connection_settings settings_connections(const struct daemon_config *config);

@@ -27,14 +27,16 @@ void carrier_deinit(struct carrier *carrier)
 }
 
 /* An end or an error is for the reading to find. */
-static int detect(struct carrier *carrier)
+bool carrier_detect(struct carrier *carrier)
 {
     unsigned char first;
+    if (carrier->kind != CONNECTION_DETECT)
+        return true;
     ssize_t count = recv(carrier->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
+        return false;
     carrier->kind = count > 0 && first == TLS_FIRST_BYTE ? CONNECTION_TLS : CONNECTION_PLAIN;
-    return 1;
+    return true;
 }
 
 static int shake_hands(struct carrier *carrier)
@@ -50,8 +52,8 @@ static int shake_hands(struct carrier *carrier)
 
 int carrier_open(struct carrier *carrier)
 {
-    int r = carrier->kind == CONNECTION_DETECT ? detect(carrier) : 1;
-    return r == 1 && carrier_secure(carrier) ? shake_hands(carrier) : r;
+    assert(carrier->kind != CONNECTION_DETECT);
+    return carrier_secure(carrier) ? shake_hands(carrier) : 1;
 }
 
 ssize_t carrier_read(struct carrier *carrier, char *data, size_t size)

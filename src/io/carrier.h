@@ -21,8 +21,10 @@ void carrier_init(struct carrier *carrier, int fd, enum connection_carrier kind,
                   struct tls_context *context);
 void carrier_deinit(struct carrier *carrier);
 
-/* Finds out what it is and shakes hands: 1 when bytes can be read and written, 0 while it waits for
- * `reading`, -EPROTO with carrier_error() or another -errno. */
+/* Finds out what it is: true once that is known. */
+bool carrier_detect(struct carrier *carrier);
+/* Shakes hands, once it is known what it is: 1 when bytes can be read and written, 0 while it waits
+ * for `reading`, -EPROTO with carrier_error() or another -errno. */
 MUST_USE int carrier_open(struct carrier *carrier);
 
 /* Like recv(2) and send(2), with -errno; see tls_session_read(). Before it is open, plain. */

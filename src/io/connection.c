@@ -427,9 +427,23 @@ static void open_up(struct connection *connection)
         connection->handler.opened(connection->handler.userdata, connection, secure);
 }
 
+/* Of what was just found out to be TLS. */
+static bool is_admitted(struct connection *connection)
+{
+    return !carrier_secure(&connection->carrier) || connection->handler.admit == NULL ||
+           connection->handler.admit(connection->handler.userdata, connection);
+}
+
 static void try_to_open(struct connection *connection)
 {
+    bool detecting = connection->carrier.kind == CONNECTION_DETECT;
     bool expecting = connection->carrier.kind != CONNECTION_PLAIN;
+    if (!carrier_detect(&connection->carrier))
+        return;
+    if (detecting && !is_admitted(connection)) {
+        connection_close(connection);
+        return;
+    }
     int r = carrier_open(&connection->carrier);
     if (r < 0)
         fail_to_open(connection, r);

@@ -46,6 +46,9 @@ enum connection_refusal {
 };
 
 struct connection_handler {
+    /* The peer's first byte asks for TLS, whose handshake costs: false has it closed. May be NULL.
+     */
+    bool (*admit)(void *userdata, struct connection *connection);
     /* The carrier is known and its handshake done: before the first frame, and for a connection
      * that we made as soon as it can be written to. May be NULL. */
     void (*opened)(void *userdata, struct connection *connection, bool secure);

@@ -35,6 +35,8 @@
     X(TLS_HANDSHAKES, "tls-handshakes", "TLS handshakes that succeeded")                           \
     X(TLS_RESUMED, "tls-resumed", "those of them that a ticket cut short")                         \
     X(TLS_FAILED, "tls-failed", "TLS handshakes that failed")                                      \
+    X(TLS_LIMITED, "tls-limited",                                                                  \
+      "connections closed because TLS handshakes of their address are limited")                    \
     X(FRAMES, "frames", "frames received on TCP connections")                                      \
     X(FRAMES_MALFORMED, "frames-malformed", "frames refused because they were malformed")          \
     X(FRAMES_TOO_LONG, "frames-too-long", "frames refused for their length")                       \

@@ -192,3 +192,19 @@ def test_sessions_survive_a_restart_and_end_with_the_secret(daemon):
             connection.sign_on(session.resume())
         assert told.value.code == "unknown-session"
     hello(daemon)[0].close()
+
+
+def test_handshakes_of_an_address_are_limited(daemon):
+    """A handshake costs the server more than anything else a stranger can ask for."""
+    daemon.settings.update({"rates.handshakes": 1, "rates.handshakes_burst": 2})
+    start(daemon)
+    with hello(daemon)[0] as first, hello(daemon)[0] as second:
+        assert refused(daemon, client_context())
+        assert refused(daemon, client_context())
+        metrics = daemon.status()["counters"]
+        assert (metrics["tls-handshakes"], metrics["tls-limited"]) == (2, 2)
+        assert first.ask("ping", "pong") == second.ask("ping", "pong") == []
+    hello(daemon, tls=False)[0].close()
+    hello(daemon, source=("127.0.0.2", 0))[0].close()
+    reload(daemon, **{"rates.handshakes": 0})
+    hello(daemon)[0].close()

@@ -272,8 +272,8 @@ class Daemon:
     """multichatd in a folder of its own. Passwords are cheap to hash, and nothing is too much in a
     minute, unless the settings say otherwise."""
 
-    DEFAULTS = {"log.level": "debug", "password.memory": 8,
-                "password.operations": 1, "rates.signons": 0, "rates.failures": 0,
+    DEFAULTS = {"log.level": "debug", "password.memory": 8, "password.operations": 1,
+                "rates.handshakes": 0, "rates.signons": 0, "rates.failures": 0,
                 "rates.sends_address": 0, "rates.sends": 0, "rates.dials": 0}
 
     def __init__(self, storage=None, environment=None, host=None, address="127.0.0.1", **settings):
