@@ -79,7 +79,10 @@ static const char *speaker_refusal(const struct bll_link *link, enum speaker spe
     case SPEAKER_STRANGER:
         if (link->stream && !link->account)
             return "this connection is for proving who listens there";
-        return link->account ? "this connection has been signed on over already" : NULL;
+        if (link->account)
+            return "this connection has been signed on over already";
+        *ret_error = PROTO_ERROR_UNAVAILABLE;
+        return link->bll->quiesced ? "the server is about to stop" : NULL;
     case SPEAKER_SIGNED_ON:
     case SPEAKER_DEVICE:
         break;

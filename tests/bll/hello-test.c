@@ -265,6 +265,21 @@ static void a_session_keeps_to_its_carrier(void **state)
     assert_begins(resume(line_open(fixture, FAR_ADDRESS, true), &plain), "err:unknown-session:");
 }
 
+/* Its connection may be handed over to the next server, which would not know of it. */
+static void nobody_signs_on_while_it_stops(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *line = line_open(fixture, "127.0.0.1:50000", false);
+    struct welcomed session = line_hello(line, "alice", "laptop");
+
+    line = line_open(fixture, "127.0.0.1:50001", false);
+    bll_quiesce(fixture->bll);
+    assert_begins(line_ask(line, "hello:2:alice:pw-alice:laptop"), "err:unavailable:hello:");
+    assert_begins(line_ask(line, "%s", resume_frame_of(&session, fixture->real_ms)),
+                  "err:unavailable:resume:");
+    assert_int_equal(line->role, BLL_LINK_STRANGER);
+}
+
 static void sessions_of_another_secret_are_unknown(void **state)
 {
     struct fixture *fixture = *state;
@@ -577,6 +592,7 @@ int main(void)
         CASE(what_is_not_signed_with_the_key_is_not_told_apart),
         CASE(a_resume_is_good_for_a_minute),
         CASE(a_session_keeps_to_its_carrier),
+        CASE(nobody_signs_on_while_it_stops),
         CASE(sessions_of_another_secret_are_unknown),
         CASE(sessions_end_with_what_they_rest_on),
         CASE(ended_sessions_stay_ended_after_a_restart),
