@@ -542,7 +542,7 @@ void link_join(struct bll_link *link, struct account *account, struct device *de
 void links_end(struct bll *bll, struct account *account);
 /* The same for all that are signed on with a device that is about to go. */
 void links_end_device(struct bll *bll, struct device *device);
-/* The same for all there are. */
+/* The same for all there are, and those that are being made: no session holds any more. */
 void links_end_all(struct bll *bll);
 
 /* -- verbs.c ---------------------------------------------------------------------------------- */

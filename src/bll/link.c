@@ -220,5 +220,10 @@ void links_end_all(struct bll *bll)
         struct account *account = LIST_ENTRY(node, struct account, by_use);
         while (!list_empty(&account->links))
             link_end(LIST_FIRST(&account->links, struct bll_link, by_account));
+        LIST_FOREACH (link, &account->devices) {
+            struct device *device = LIST_ENTRY(link, struct device, by_account);
+            if (device_is_v2(device))
+                dial_forget(bll, device); /* it was about to prove the old one */
+        }
     }
 }

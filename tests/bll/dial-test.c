@@ -141,6 +141,23 @@ static void who_proves_nothing_gets_nothing(void **state)
 }
 
 /* Each nonce is good once. */
+static void who_proves_a_session_of_the_secret_before_gets_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client bob = client(fixture, "bob", "laptop");
+    struct line *push;
+
+    say_lines(fixture, 1, 1);
+    (void)poll_signed(fixture, &bob.session, HOME, 20001);
+    push = dial_open(fixture);
+    fixture->config.secret[0] ^= 1;
+    assert_int_equal(bll_reconfigure(fixture->bll, &fixture->config), 0);
+    assert_true(push->closing);
+    line_close(push);
+    settle(fixture);
+    assert_int_equal(fixture->dial_count, 0);
+}
+
 static void a_proof_proves_one_connection(void **state)
 {
     struct fixture *fixture = *state;
@@ -421,6 +438,7 @@ int main(void)
         CASE(a_session_of_tls_is_pushed_to_with_tls),
         CASE(who_is_not_reached_is_tried_less_and_less_often),
         CASE(who_proves_nothing_gets_nothing),
+        CASE(who_proves_a_session_of_the_secret_before_gets_nothing),
         CASE(a_proof_proves_one_connection),
         CASE(a_link_lost_before_its_proof_is_a_failure),
         CASE(a_push_lost_before_anything_is_acknowledged_is_a_failure),
