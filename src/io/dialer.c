@@ -41,7 +41,7 @@ static void connected(void *userdata, int result)
     void *callback_userdata = attempt->userdata;
     attempt_free(attempt);
     if (result >= 0) {
-        socket_no_delay(result);
+        socket_tune(result);
         callback(callback_userdata, DIAL_CONNECTED, result);
         return;
     }

@@ -85,7 +85,7 @@ static void hand_on(struct listener *listener, int fd, const struct sockaddr *sa
             return;
         }
         metrics_add(listener->metrics, METRIC_CONNECTIONS, 1);
-        socket_no_delay(fd);
+        socket_tune(fd);
     }
     listener->callback(listener->userdata, fd, &from);
 }

@@ -13,6 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A peer that says nothing for SILENT_S seconds is asked, ASK_TIMES times, ASK_S seconds apart. */
+#define SILENT_S  60
+#define ASK_S     15
+#define ASK_TIMES 4
+
 static int set_options(int fd, const struct addr *addr, int type)
 {
     const int on = 1, off = 0;
@@ -80,8 +85,16 @@ int socket_error(int fd)
     return -error;
 }
 
-void socket_no_delay(int fd)
+void socket_tune(int fd)
 {
-    const int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const struct {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},         {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, SILENT_S}, {IPPROTO_TCP, TCP_KEEPINTVL, ASK_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, ASK_TIMES},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+                         sizeof options[i].value);
 }

@@ -17,5 +17,6 @@ MUST_USE int socket_connected(int fd);
 MUST_USE int socket_error(int fd);
 
 /* Has a TCP socket send what is written at once: this unit writes whole answers, once a turn, and
- * nothing is won by waiting for more. */
-void socket_no_delay(int fd);
+ * nothing is won by waiting for more. And has the kernel find out within two minutes that a silent
+ * peer is not there any more: who is attached may be silent for ever. */
+void socket_tune(int fd);

@@ -86,6 +86,9 @@ static void test_connection_is_handed_on(void **state)
     assert_int_equal(fcntl(accepted_fds[0], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
     assert_int_equal(getsockopt(accepted_fds[0], IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
     assert_true(on);
+    on = 0;
+    assert_int_equal(getsockopt(accepted_fds[0], SOL_SOCKET, SO_KEEPALIVE, &on, &len), 0);
+    assert_true(on);
     assert_int_equal(metrics.value[METRIC_CONNECTIONS], 1);
     assert_int_equal(peercount_total(peers), 1);
     close(client);

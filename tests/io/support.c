@@ -74,8 +74,8 @@ void tcp_pair(int *ret_server, int *ret_client, struct addr *ret_client_addr)
     *ret_client_addr = local_addr(*ret_client);
     *ret_server = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     assert_true(*ret_server >= 0);
-    socket_no_delay(*ret_client);
-    socket_no_delay(*ret_server);
+    socket_tune(*ret_client);
+    socket_tune(*ret_server);
     close(listening);
 }
 
