@@ -344,6 +344,8 @@ static bool go_on_with(struct connections *connections, struct kept_connection *
         connection_close(connection);
         connection = NULL;
     }
+    if (connection != NULL) /* which it may have been: then it has more time than a stranger */
+        served_set_role(served_of(connection), BLL_LINK_WRITER);
     free(input);
     return connection != NULL;
 }

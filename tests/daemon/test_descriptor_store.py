@@ -111,6 +111,23 @@ def test_connections_and_half_frames_outlive_a_restart(manager):
     manager.stop()
 
 
+def test_a_writer_that_came_back_has_the_time_of_writers(manager):
+    manager.daemon.settings.update({"limits.sign_on": 1})
+    manager.start()
+    manager.daemon.add_users("alice", "bob")
+    alice = multichat.V1Client(manager.daemon, "alice")
+    with alice.connect() as writer:
+        writer.sendall(alice.frame("bob", "before") + multichat.ETX)
+        assert multichat.read_answers(writer, 1) == ["ack"]
+        restart(manager)
+        with alice.connect() as stranger:
+            assert multichat.read_answers(stranger, 1)[0].startswith("err:timeout:")
+        writer.sendall(alice.frame("bob", "after") + multichat.ETX)
+        assert multichat.read_answers(writer, 1) == ["ack"]
+    alice.close()
+    manager.stop()
+
+
 def test_what_came_back_is_taken_out_of_the_store(manager):
     manager.start()
     with socket.create_connection(manager.daemon.writes) as connection:
