@@ -154,13 +154,21 @@ int account_get(struct bll *bll, struct bytes userid, struct account **ret)
     return 0;
 }
 
-static bool forgettable(const struct account *account)
+/* Its last poll could be sent again by whoever has heard it, and would be taken for a new one. */
+static bool is_replayable(const struct bll *bll, const struct device *device)
+{
+    return device_is_v2(device) &&
+           device->v2.poll_ms + V2_TIME_SLACK_MS >= bll->outlet.real_ms(bll->outlet.userdata);
+}
+
+static bool forgettable(const struct bll *bll, const struct account *account)
 {
     if (!account_idle(account))
         return false;
     LIST_FOREACH (link, &account->devices) {
         const struct device *device = LIST_ENTRY(link, struct device, by_account);
-        if (list_linked(&device->by_poll) || list_linked(&device->by_dirt))
+        if (list_linked(&device->by_poll) || list_linked(&device->by_dirt) ||
+            is_replayable(bll, device))
             return false;
     }
     return true;
@@ -172,7 +180,7 @@ void accounts_forget(struct bll *bll, uint64_t now)
         struct account *account = LIST_FIRST(&bll->by_use, struct account, by_use);
         if (now - account->used_us < bll->config.forget_us)
             return;
-        if (forgettable(account)) {
+        if (forgettable(bll, account)) {
             log_debug("account %s leaves the memory", account->userid);
             account_free(bll, account);
         } else {

@@ -161,6 +161,28 @@ static void a_poll_counts_once(void **state)
     assert_int_equal(counted(fixture, METRIC_POLLS_ACCEPTED), 2);
 }
 
+static void a_poll_counts_once_however_soon_accounts_are_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client bob = client(fixture, "bob", "laptop");
+    struct poll poll = poll_at(&bob.session, fixture->real_ms + V2_TIME_SLACK_MS, 0);
+
+    assert_true(submit(fixture, HOME, &poll) > 0);
+    line_close(bob.line);
+    for (unsigned seconds = 0; seconds <= 2 * V2_TIME_SLACK_MS / 1000; seconds += 10) {
+        fixture->now_us += 2 * fixture->config.forget_us;
+        bll_tick(fixture->bll);
+        settle(fixture); /* cursors are stored */
+        assert_int_equal(submit(fixture, HOME, &poll), 0);
+        settle(fixture);
+        assert_int_equal(submit(fixture, HOME, &poll), 0);
+        fixture->real_ms += 10000;
+    }
+    fixture->now_us += 2 * fixture->config.forget_us;
+    bll_tick(fixture->bll);
+    assert_null(account_find(fixture->bll, bytes_of("bob")));
+}
+
 static void an_account_is_loaded_by_one_query(void **state)
 {
     struct fixture *fixture = *state;
@@ -275,6 +297,7 @@ int main(void)
         CASE(times_that_are_far_off_are_late),
         CASE(sessions_in_plain_are_for_networks_that_may),
         CASE(a_poll_counts_once),
+        CASE(a_poll_counts_once_however_soon_accounts_are_forgotten),
         CASE(an_account_is_loaded_by_one_query),
         CASE(who_has_no_device_any_more_is_told_so),
         CASE(no_poll_of_who_is_in_memory_allocates),
