@@ -93,8 +93,9 @@ def test_the_protocol_page_has_every_verb_and_state():
     verbs = re.findall(r'^    X\(\w+, "(\w+)"\) +/\* (\S.*?) \*/',
                        tree.read("src/proto/v2.h"), re.MULTILINE)
     assert len(verbs) > 15
+    page = protocol().replace("\\ ", " ")
     assert [form for _, form in verbs if not re.search(
-        r"^\.It Li %s Ta (client|server) Ta" % re.escape(form), protocol(), re.MULTILINE)] == []
+        r"^\.It Li %s Ta( [a-z]+)?$" % re.escape(form), page, re.MULTILINE)] == []
     states = re.findall(r'^    \[V2_STATE_\w+\] = "(\w+)"', tree.read("src/proto/v2-poll.c"),
                         re.MULTILINE)
     assert len(states) == 4
