@@ -32,6 +32,7 @@ include tests/admin/local.mk
 include tests/client/local.mk
 include tests/conservation/local.mk
 include tests/dialogue/local.mk
+include tests/interop/local.mk
 include tests/network/local.mk
 include tests/bench/local.mk
 include tests/boot/local.mk
