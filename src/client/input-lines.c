@@ -304,9 +304,6 @@ int input_open_terminal(struct input *input)
 
 void input_read(struct input *input)
 {
-    enum lines_result result;
-    struct bytes line;
-
     if (input->terminal) {
         terminal_read();
         return;
@@ -315,7 +312,23 @@ void input_read(struct input *input)
         say(input, "standard input cannot be read");
         input->ended = true;
     }
-    while (!input->ended && (result = lines_next(&input->lines, &line)) != LINES_NONE) {
+    input_take_lines(input);
+}
+
+void input_take_lines(struct input *input)
+{
+    enum lines_result result;
+    struct bytes line;
+
+    input->lines_wait = false;
+    while (!input->ended) {
+        if (!outbox_has_room(input->outbox, CLIENT_TEXT_MAX)) {
+            input->lines_wait = true;
+            return;
+        }
+        result = lines_next(&input->lines, &line);
+        if (result == LINES_NONE)
+            return;
         if (result == LINES_LINE) {
             (void)take_line(input, line);
         } else if (result == LINES_TOO_LONG) {

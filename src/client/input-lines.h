@@ -10,6 +10,9 @@ MUST_USE int input_open_terminal(struct input *input);
 
 /* Standard input is readable: takes its lines. */
 void input_read(struct input *input);
+/* Takes the lines of a pipe that were read, as far as the outbox has room for them: nobody would
+ * type again what it has not. */
+void input_take_lines(struct input *input);
 
 /* Shows what waits in the mailbox. */
 void input_show(struct input *input);

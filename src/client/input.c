@@ -81,7 +81,8 @@ void input_end(struct input *input, bool patient)
 /* Lines are read only as fast as the server takes them, unless somebody types them. */
 static bool wants_lines(const struct input *input)
 {
-    return !input->ended && (input->terminal || outbox_count(input->outbox) < OUTBOX_AHEAD);
+    return !input->ended && !input->lines_wait &&
+           (input->terminal || outbox_count(input->outbox) < OUTBOX_AHEAD);
 }
 
 static int time_left(const struct input *input, uint64_t now)
@@ -89,6 +90,8 @@ static int time_left(const struct input *input, uint64_t now)
     uint64_t due = courier_due(&input->courier);
     struct addr server;
 
+    if (input->lines_wait && outbox_has_room(input->outbox, CLIENT_TEXT_MAX))
+        return 0;
     /* Without an address the courier waits for it, not for its time. */
     if (!courier_busy(&input->courier) && !session_server(input->session, &server))
         due = UINT64_MAX;
@@ -187,6 +190,8 @@ static void turn(struct input *input)
         input->unshown = true;
     if (fds[FD_INPUT].revents)
         input_read(input);
+    else if (input->lines_wait)
+        input_take_lines(input);
     input_show(input);
     now = clock_monotonic_us();
     keep_going(input, now);

@@ -25,6 +25,7 @@ struct input {
     char to[V2_RECIPIENT_MAX + 1];
 
     bool ended;            /* no more lines will come */
+    bool lines_wait;       /* in `lines`, for room in the outbox */
     bool stop;             /* the loop ends */
     bool unshown;          /* standard output is of no more use */
     bool unkept;           /* what is shown cannot be written down, and the user knows */

@@ -304,6 +304,14 @@ static int publish(const struct outbox *outbox, const char *name)
     return 0;
 }
 
+bool outbox_has_room(const struct outbox *outbox, size_t text_len)
+{
+    uint64_t size = V2_RECIPIENT_MAX + 1 + text_len;
+
+    return outbox->count == 0 ||
+           (outbox->count < outbox->messages_max && outbox->bytes + size <= outbox->bytes_max);
+}
+
 int outbox_add(struct outbox *outbox, struct bytes recipient, struct bytes text,
                const struct outbox_entry **ret)
 {

@@ -55,6 +55,10 @@ void outbox_close(struct outbox *outbox);
 MUST_USE int outbox_add(struct outbox *outbox, struct bytes recipient, struct bytes text,
                         const struct outbox_entry **ret);
 
+/* Whether a message with a text of `text_len` bytes would be taken. Always when nothing is in it.
+ */
+bool outbox_has_room(const struct outbox *outbox, size_t text_len);
+
 /* Takes over what others have left behind since. Returns how many entries, or -errno. */
 MUST_USE long outbox_adopt(struct outbox *outbox);
 

@@ -223,6 +223,22 @@ static void test_limits(void **state)
     outbox_close(outbox);
 }
 
+static void test_room(void **state)
+{
+    struct outbox *outbox = NULL;
+
+    assert_int_equal(outbox_open(folder, 2, 1000, &outbox), 0);
+    assert_true(outbox_has_room(outbox, 1000)); /* for all there ever is */
+    add(outbox, "bob", "one");
+    assert_true(outbox_has_room(outbox, 1));
+    assert_false(outbox_has_room(outbox, 1000));
+    add(outbox, "bob", "two");
+    assert_false(outbox_has_room(outbox, 1));
+    take(outbox, "bob", "one");
+    take(outbox, "bob", "two");
+    outbox_close(outbox);
+}
+
 static void test_files_of_others_are_left_alone(void **state)
 {
     struct outbox *outbox = open_outbox();
@@ -428,6 +444,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_made_at_the_same_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_that_are_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files_of_others_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_damaged_entry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_synced_before_and_after_it_gets_its_name, setup,

@@ -299,6 +299,16 @@ def test_a_pipe_without_a_server_keeps_its_lines(client, server):
     assert client.kept() == [("*", "one"), ("*", "two")]
 
 
+def test_a_pipe_waits_for_room_in_the_outbox(client, server):
+    config = os.path.join(client.folder, "config")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write("outbox: { messages = 3; };\n")
+    lines = ["line %d" % i for i in range(20)]  # in one piece, more than there is room for
+    result = client.run(server, "--config", config, text="\n".join(lines) + "\n")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert server.stored == [("*", line) for line in lines] and client.kept() == []
+
+
 def test_a_server_that_restarts_loses_nothing(client, server):
     child = client.start(server)
     errors = Follower(child.stderr)
