@@ -153,6 +153,15 @@ static void consider_end(struct input *input, uint64_t now)
     }
 }
 
+/* Who sits at the terminal and is not let in would type the password where a message is taken. */
+static void consider_refusal(struct input *input)
+{
+    if (!input->terminal || account_refusal(input->account) != ACCOUNT_DENIED)
+        return;
+    input->shut_out = true;
+    input->stop = true;
+}
+
 /* A connection waits for the password. Without it the account is refused, and the user told. */
 static void supply_password(struct input *input)
 {
@@ -197,6 +206,7 @@ static void turn(struct input *input)
     keep_going(input, now);
     courier_turn(&input->courier, session_server(input->session, &server) ? &server : NULL,
                  fds[FD_SENDER].revents, now);
+    consider_refusal(input);
     input_show(input);
     consider_end(input, now);
 }
@@ -205,10 +215,10 @@ static int exit_code(const struct input *input)
 {
     if (input->unshown)
         return EXIT_OUTPUT;
+    if (input->shut_out && (!input->terminal || account_refusal(input->account) == ACCOUNT_DENIED))
+        return sending_exit_code(account_refusal(input->account));
     if (input->terminal)
         return EXIT_DONE;
-    if (input->shut_out)
-        return sending_exit_code(account_refusal(input->account));
     if (input->refused > 0)
         return EXIT_REFUSED;
     return outbox_count(input->outbox) > 0 ? EXIT_KEPT : EXIT_DONE;

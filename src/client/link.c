@@ -261,12 +261,17 @@ static enum link_event put_off(struct link *link, const struct v2_frame *frame, 
 /* No other try would do better. */
 static enum link_event turned_away(struct link *link, const struct v2_frame *frame, uint64_t now)
 {
-    const char *hint = "";
+    int error = proto_error_from_code(frame->code);
+    const char *as = "", *user = "", *hint = "";
     char text[768];
 
-    if (proto_error_from_code(frame->code) == PROTO_ERROR_TLS_REQUIRED)
+    if (error == PROTO_ERROR_DENIED) { /* it may be the login name, which nobody has thought of */
+        as = " as ";
+        user = account_settings(link->account)->user;
+    }
+    if (error == PROTO_ERROR_TLS_REQUIRED)
         hint = "; do without --no-tls";
-    snprintf(text, sizeof(text), "refused: %.*s (%.*s)%s", BYTES_ARG(frame->text),
+    snprintf(text, sizeof(text), "refused%s%s: %.*s (%.*s)%s", as, user, BYTES_ARG(frame->text),
              BYTES_ARG(frame->code), hint);
     account_refuse(link->account, ACCOUNT_DENIED, text);
     return refused(link);

@@ -46,7 +46,7 @@ def test_send_denied_keeps_only_what_was_there_before(client, server):
     server.denied = error("denied", "no such user")
     result = client.run(server, "send", "bob", "now")
     assert result.returncode == 1
-    assert result.stderr == "multichat: refused: no such user (denied)\n"
+    assert result.stderr == "multichat: refused as alice: no such user (denied)\n"
     assert client.kept() == [("bob", "earlier")]
 
 
@@ -282,7 +282,7 @@ def test_denied_ends_a_pipe_and_keeps_its_lines(client, server):
     child.stdin.flush()
     code, out, err = finish(child, b"")  # at once, and not when it has tried long enough
     assert code == 1 and client.kept() == [("*", "one")]
-    assert err.splitlines() == ["multichat: refused: wrong (denied)",
+    assert err.splitlines() == ["multichat: refused as alice: wrong (denied)",
                                 "multichat: 1 message is kept in the outbox, and sent by the next "
                                 "run"]
     server.denied = None

@@ -77,7 +77,7 @@ def test_denied_is_not_tried_again(client, server):
     server.denied = error("denied", "no such user")
     result = client.run(server, "recv")
     assert result.returncode == 1
-    assert result.stderr == "multichat: refused: no such user (denied)\n"
+    assert result.stderr == "multichat: refused as alice: no such user (denied)\n"
     assert ways(server) == ["hello"]
 
 

@@ -115,6 +115,16 @@ def test_a_refusal_is_shown_at_the_terminal(client, server):
     assert terminal.end()[0] == 0
 
 
+def test_who_is_not_let_in_gets_no_prompt(client, server):
+    """He would type the password there once more, and send it to everyone."""
+    server.denied = error("denied", "wrong")
+    terminal = client.terminal(server, columns=100)
+    terminal.wait_for(r"^-- refused as alice: wrong \(denied\)$")
+    code, err = terminal.end()
+    assert code == 1 and not SANITIZER.search(err), err
+    assert client.kept() == [] and terminal.lines()[-1].startswith("-- refused")
+
+
 def test_a_restart_is_told_at_the_terminal_and_nothing_is_lost(client, server):
     terminal = client.terminal(server, columns=100)
     terminal.wait_for("^>$")
