@@ -371,11 +371,21 @@ static void shut_out(struct input *input)
         input_end(input, true); /* nobody is there to set it right */
 }
 
+/* The server takes messages more slowly than they come. Told once until all are gone. */
+static void limited(struct input *input, const struct courier_report *report)
+{
+    if (report->pause_us < LIMIT_TOLD_US || input->limit_told)
+        return;
+    say(input,
+        "too many messages in too short a time (limited); they are kept, and sent one by "
+        "one, the next in %u s",
+        (unsigned)((report->pause_us + USEC_PER_SEC - 1) / USEC_PER_SEC));
+    input->limit_told = true;
+}
+
 /* The server is there and takes nothing now. */
 static void put_off(struct input *input, const struct courier_report *report)
 {
-    if (report->event == COURIER_LIMITED && report->pause_us < LIMIT_TOLD_US)
-        return;
     if (!input->troubled)
         say(input, "the server cannot store messages now: %s (%s); keeping your messages",
             report->reason, report->code);
@@ -387,6 +397,8 @@ static void stored(struct input *input)
     if (input->troubled)
         say(input, "the server stores messages again");
     input->troubled = false;
+    if (outbox_count(input->outbox) <= 1) /* it was the last */
+        input->limit_told = false;
 }
 
 /* What is told of a message that is settled one way or another. */
@@ -415,6 +427,8 @@ void input_settled(void *userdata, const struct courier_report *report)
         refused(input, report);
         break;
     case COURIER_LIMITED:
+        limited(input, report);
+        break;
     case COURIER_POSTPONED:
         put_off(input, report);
         break;

@@ -36,6 +36,7 @@ struct input {
     unsigned recoveries;     /* of the server, as far as they were acted upon */
     enum courier_event last; /* of a message that was not handed over */
     bool troubled;           /* the server answers and cannot store, and the user knows */
+    bool limit_told;         /* the user knows that there is a limit of rate */
     unsigned refused;        /* messages and lines */
     unsigned kept_sent;      /* of earlier runs, stored now and not yet told */
     bool shut_out;           /* see account_refusal() */

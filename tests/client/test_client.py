@@ -346,6 +346,15 @@ def test_a_server_without_storage_is_told_once_and_gets_it_later(client, server)
     assert server.stored == [("*", "one"), ("*", "two")]
 
 
+def test_a_limit_is_told_once_in_seconds(client, server):
+    answers = [error("limited", "3001 ms to wait: too many")]
+    server.answer = lambda frame: answers.pop() if answers else ACK
+    result = client.run(server, text="one\n")
+    assert (result.returncode, server.stored) == (0, [("*", "one")])
+    assert result.stderr == ("multichat: too many messages in too short a time (limited); they are "
+                             "kept, and sent one by one, the next in 4 s\n")
+
+
 def test_a_connection_broken_before_the_answer_sends_again(client, server):
     answers = [None, None]
     server.answer = lambda frame: answers.pop() if answers else ACK
