@@ -190,7 +190,10 @@ static int collect(int argc, char *argv[], const char *given[OPTION_IDS], char *
         if (id == 'h')
             id = OPTION_HELP + LONG_ID;
         if (id == '?' && optopt > ' ' && optopt < 127)
-            return complain(ret_error, "-%c is no option; see --help", optopt);
+            return complain(ret_error,
+                            "-%c is no option; see --help (-- goes before a text that begins "
+                            "with -)",
+                            optopt);
         if (id == '?')
             return complain(ret_error, "%s is no option; see --help", what);
         given[id - LONG_ID] = optarg ? optarg : "";

@@ -259,8 +259,9 @@ void session_set_reached_by(struct session *session, enum reached_by by)
     if (told || !session->chatty)
         return;
     if (by_link)
-        session_notice(session, "the server cannot connect to this client; receiving over a kept "
-                                "connection");
+        session_notice(session,
+                       "the server could not connect to this client so far; receiving over a kept "
+                       "connection");
     else
         session_notice(session, "receiving by pushes on port %u", (unsigned)bound.port);
 }
