@@ -290,21 +290,28 @@ static void proven(struct bll *bll, struct stream *dial)
     stream_begin(bll, dial);
 }
 
+void dial_reject(struct bll_link *link, void *reply)
+{
+    struct bll *bll = link->bll;
+
+    bll->outlet.reply(bll->outlet.userdata, reply, (struct bytes){0}, true);
+    stream_end(bll, link->stream);
+}
+
 void stream_proof(struct bll_link *link, const struct v2_frame *frame, void *reply)
 {
     struct stream *dial = link->stream;
     struct bll *bll = link->bll;
-    bool right;
 
     if (!dial || dial->stage != STREAM_PROVING) {
         link_refuse(link, reply, PROTO_ERROR_MALFORMED, bytes_of(v2_verb_name(V2_VERB_PROOF)),
                     "no proof was asked for");
         return;
     }
-    right = v2_mac_equal(frame->mac, dial->proof);
-    bll->outlet.reply(bll->outlet.userdata, reply, (struct bytes){0}, !right);
-    if (right)
-        proven(bll, dial);
-    else
-        stream_end(bll, dial);
+    if (!v2_mac_equal(frame->mac, dial->proof)) {
+        dial_reject(link, reply);
+        return;
+    }
+    bll->outlet.reply(bll->outlet.userdata, reply, (struct bytes){0}, false);
+    proven(bll, dial);
 }

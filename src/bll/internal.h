@@ -599,6 +599,8 @@ bool dial_wanted(const struct bll *bll, const struct device *device);
 enum delivery_start dial_start(struct bll *bll, struct device *device);
 /* An attached device has polled: tries to reach it, if it is time to. */
 void dial_probe(struct bll *bll, struct device *device);
+/* What came over a link that has to be proven first is no proof: closes it without a word. */
+void dial_reject(struct bll_link *link, void *reply);
 /* What the device's poll is answered. */
 enum v2_state dial_state(const struct device *device);
 

@@ -77,8 +77,6 @@ static const char *speaker_refusal(const struct bll_link *link, enum speaker spe
     case SPEAKER_ANYBODY:
         return NULL;
     case SPEAKER_STRANGER:
-        if (link->stream && !link->account)
-            return "this connection is for proving who listens there";
         if (link->account)
             return "this connection has been signed on over already";
         *ret_error = PROTO_ERROR_UNAVAILABLE;
@@ -292,11 +290,23 @@ static void become_writer(struct bll_link *link)
     outlet->set_role(outlet->userdata, link->connection, BLL_LINK_WRITER);
 }
 
+/* Who has been connected to and has not proven himself is told nothing: it may be a server, ours
+ * even, or send back what it gets, and answers would be answered for ever. */
+static bool is_unheard(const struct bll_link *link, int verb)
+{
+    return link->stream && !link->account && verb != V2_VERB_PROOF && verb != V2_VERB_PING &&
+           verb != V2_VERB_GOODBYE;
+}
+
 void bll_link_frame(struct bll_link *link, struct bytes frame, void *reply)
 {
     struct bll *bll = link->bll;
     int verb = v2_parse_verb(frame), v1_verb = v1_parse_verb(frame, NULL);
 
+    if (is_unheard(link, verb)) {
+        dial_reject(link, reply);
+        return;
+    }
     if (verb < 0 && v1_verb == V1_VERB_WRITE)
         become_writer(link);
     if (verb < 0 && (v1_verb >= 0 || !link_speaks_v2(link)))
