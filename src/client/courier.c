@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/courier.h"
 
-#include "util/clock.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +35,11 @@ void courier_resume(struct courier *courier)
 {
     courier->suspended = false;
     courier->retry_at = 0;
+}
+
+unsigned courier_pause_seconds(const struct courier_report *report)
+{
+    return (unsigned)((report->pause_us + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }
 
 bool courier_busy(const struct courier *courier)

@@ -20,6 +20,7 @@
 
 #include "client/link.h"
 #include "client/outbox.h"
+#include "util/clock.h"
 
 #include <stdbool.h>
 
@@ -44,6 +45,11 @@ struct courier_report {
     const char *reason;               /* in words, as the server or the system gave it */
     uint64_t pause_us;                /* LIMITED: until it is sent again */
 };
+
+#define COURIER_LIMIT_TOLD_US (3 * USEC_PER_SEC) /* a shorter pause is not worth a word */
+
+/* LIMITED: the seconds until it is sent again, rounded up. */
+unsigned courier_pause_seconds(const struct courier_report *report);
 
 /* Must not call the courier. */
 typedef void (*courier_fn)(void *userdata, const struct courier_report *report);

@@ -20,8 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LIMIT_TOLD_US (3 * USEC_PER_SEC) /* a shorter pause is not worth a word */
-
 /* A line of the program's own, made printable. */
 static void notice(const struct input *input, const char *text)
 {
@@ -374,12 +372,12 @@ static void shut_out(struct input *input)
 /* The server takes messages more slowly than they come. Told once until all are gone. */
 static void limited(struct input *input, const struct courier_report *report)
 {
-    if (report->pause_us < LIMIT_TOLD_US || input->limit_told)
+    if (report->pause_us < COURIER_LIMIT_TOLD_US || input->limit_told)
         return;
     say(input,
         "too many messages in too short a time (limited); they are kept, and sent one by "
         "one, the next in %u s",
-        (unsigned)((report->pause_us + USEC_PER_SEC - 1) / USEC_PER_SEC));
+        courier_pause_seconds(report));
     input->limit_told = true;
 }
 

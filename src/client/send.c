@@ -87,8 +87,12 @@ static void settled(void *userdata, const struct courier_report *report)
             own_settled(send, EXIT_REFUSED);
         return;
     case COURIER_LIMITED:
-        if (report->pause_us <= WAIT_MAX_US)
+        if (report->pause_us <= WAIT_MAX_US) {
+            if (report->pause_us >= COURIER_LIMIT_TOLD_US)
+                say("too many messages in too short a time (limited); waiting %u s",
+                    courier_pause_seconds(report));
             return;
+        }
         say("the server takes no more now: %s (%s)", report->reason, report->code);
         break;
     case COURIER_POSTPONED:

@@ -355,6 +355,15 @@ def test_a_limit_is_told_once_in_seconds(client, server):
                              "kept, and sent one by one, the next in 4 s\n")
 
 
+def test_send_tells_that_it_waits_for_a_limit(client, server):
+    answers = [error("limited", "3001 ms to wait: too many")]
+    server.answer = lambda frame: answers.pop() if answers else ACK
+    result = client.run(server, "send", "bob", "one")
+    assert (result.returncode, server.stored) == (0, [("bob", "one")])
+    assert result.stderr == ("multichat: too many messages in too short a time (limited); waiting "
+                             "4 s\n")
+
+
 def test_a_connection_broken_before_the_answer_sends_again(client, server):
     answers = [None, None]
     server.answer = lambda frame: answers.pop() if answers else ACK
