@@ -325,7 +325,7 @@ static void test_shut_out_until_the_user_says_so(void **state)
     await_turn();
     peer_hang_up();
     expect("shut-out \n");
-    assert_string_equal(peer.told, "refused: no (denied)\n");
+    assert_string_equal(peer.told, "refused as alice: no (denied)\n");
     assert_true(courier_due(&courier) == UINT64_MAX);
     now += 3600 * USEC_PER_SEC;
     turn();

@@ -217,7 +217,8 @@ static void test_denied_for_all(void **state)
     assert_int_equal(next(&links[0], NULL), LINK_REFUSED);
     assert_int_equal(next(&links[1], NULL), LINK_REFUSED);
     assert_int_equal(account_refusal(peer.account), ACCOUNT_DENIED);
-    assert_string_equal(peer.told, "refused: no such user, or not his password (denied)\n");
+    assert_string_equal(peer.told,
+                        "refused as alice: no such user, or not his password (denied)\n");
     peer_hang_up();
     link_open(&links[0], &peer.addr);
     assert_int_equal(next(&links[0], NULL), LINK_REFUSED);
