@@ -123,6 +123,8 @@ static void signed_on(struct attachment *attachment, uint64_t now)
 /* Messages do not come this way any more: we said so, or another connection took over. */
 static void detached(struct attachment *attachment, uint64_t now)
 {
+    if (attachment->state == ATTACHMENT_LEAVING) /* both at once: the second changes nothing */
+        return;
     if (attachment->state != ATTACHMENT_DETACHING)
         session_set_attach(attachment->session, false);
     leave(attachment, now);
@@ -213,6 +215,9 @@ static void go_on(struct attachment *attachment, short revents, uint64_t now)
     while (attachment->state != ATTACHMENT_DOWN) {
         if (is_up(attachment) && session_full(attachment->session)) {
             attachment->stalled = true;
+            /* It cannot wait: poll(2) would tell of it without end. What is lost comes again. */
+            if (revents & (POLLERR | POLLHUP))
+                failed(attachment, "the connection broke", 0, now);
             return;
         }
         enum link_event event = link_turn(&attachment->link, revents, now, &frame);
@@ -261,7 +266,9 @@ uint64_t attachment_due(const struct attachment *attachment)
                      session_server_state(session, NULL) == SERVER_PRESENT;
         return waits ? attachment->next_try : UINT64_MAX;
     }
-    due = earlier(link_due(&attachment->link), attachment->deadline);
+    due = link_due(&attachment->link);
+    if (!attachment->stalled) /* else the answer may be among what is not read */
+        due = earlier(due, attachment->deadline);
     return attachment->state == ATTACHMENT_ATTACHED ? earlier(due, attachment->next_ping) : due;
 }
 

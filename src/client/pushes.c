@@ -193,6 +193,9 @@ static void go_on(struct pushes *pushes, struct push *push, short revents, uint6
     for (;;) {
         if (push->dialogue.proven && session_full(pushes->session)) {
             push->stalled = true;
+            /* It cannot wait: poll(2) would tell of it without end. What is lost comes again. */
+            if (revents & (POLLERR | POLLHUP))
+                channel_close(&push->channel);
             return;
         }
         enum channel_event event = channel_turn(&push->channel, revents, &frame);

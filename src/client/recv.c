@@ -167,7 +167,7 @@ static void turn(struct recv *recv, uint64_t deadline)
     show_notices(recv->session);
     show_messages(recv);
     serve_account(recv);
-    if (recv->code < 0 && (fds[2].revents & (POLLERR | POLLNVAL))) {
+    if (recv->code < 0 && fds[2].revents) {
         output_notice("standard output was closed");
         recv->code = EXIT_OUTPUT;
     }

@@ -152,6 +152,37 @@ def test_recv_ends_when_its_reader_has_gone(client, server):
     assert finish(child)[0] == 6
 
 
+def test_recv_ends_when_the_other_end_of_its_socket_has_gone(client, server):
+    """There, poll(2) tells of it in another way than at a pipe."""
+    here, there = socket.socketpair()
+    with here, there:
+        child = client.start(server, "recv", stdout=there)
+    assert finish(child)[0] == 6
+
+
+def cpu_seconds(child):
+    """That it has used so far."""
+    with open("/proc/%d/stat" % child.pid, encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("reaches", [True, False], ids=["pushed", "attached"])
+def test_a_connection_that_breaks_while_its_reader_sleeps_is_no_work(client, server, reaches):
+    server.reaches = reaches
+    child = client.start(server, "recv")
+    wire = server.wait_stream(attached=not reaches)
+    for _ in range(300):  # more than the client takes in
+        server.deliver("x" * 8000)
+    server.wait_polls(1)
+    before = cpu_seconds(child)
+    wire.reset()
+    server.wait_polls(1)
+    assert cpu_seconds(child) - before < 0.1
+    child.send_signal(signal.SIGTERM)
+    assert finish(child)[0] == 0
+
+
 def test_recv_whose_reader_sleeps_does_not_acknowledge_and_still_ends(client, server):
     child = client.start(server, "recv")
     server.wait_stream()
