@@ -228,11 +228,12 @@ static void refused(struct courier *courier, struct courier_flight *flight,
     snprintf(reason, sizeof(reason), "%.*s", BYTES_ARG(frame->text));
     land(courier, flight, now);
     if (report.event == COURIER_LIMITED) {
-        report.pause_us = link_reason_ms(frame->text) * USEC_PER_MSEC;
+        report.pause_us = link_reason_pause(frame->text);
         courier->retry_at = now + (report.pause_us > 0 ? report.pause_us : PAUSE_MIN_US);
         narrow_down(courier);
     } else if (report.event == COURIER_POSTPONED) {
-        put_off(courier, 0, now);
+        if (now >= courier->retry_at) /* of many that were on their way the first counts */
+            put_off(courier, 0, now);
         narrow_down(courier);
     }
     settle(courier, &report);

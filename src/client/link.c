@@ -214,7 +214,8 @@ static enum link_event sign_on(struct link *link, uint64_t now)
 /* -- answers to it ------------------------------------------------------------------------------
  */
 
-uint64_t link_reason_ms(struct bytes reason)
+/* The milliseconds that the reason of an err:limited or err:time begins with, 0 for none. */
+static uint64_t reason_ms(struct bytes reason)
 {
     uint64_t number = 0;
 
@@ -224,6 +225,13 @@ uint64_t link_reason_ms(struct bytes reason)
         number = number * 10 + (uint64_t)(reason.data[i] - '0');
     }
     return number;
+}
+
+uint64_t link_reason_pause(struct bytes reason)
+{
+    uint64_t ms = reason_ms(reason);
+
+    return ms < LINK_PAUSE_MAX_US / USEC_PER_MSEC ? ms * USEC_PER_MSEC : LINK_PAUSE_MAX_US;
 }
 
 static enum link_event session_unknown(struct link *link, const struct v2_frame *frame,
@@ -238,7 +246,7 @@ static enum link_event time_refused(struct link *link, const struct v2_frame *fr
     if (link->time_told)
         return broken(link, "it refuses the time it has told");
     link->time_told = true;
-    account_set_time(link->account, link_reason_ms(frame->text));
+    account_set_time(link->account, reason_ms(frame->text));
     return sign_on(link, now);
 }
 
@@ -250,7 +258,7 @@ static enum link_event put_off(struct link *link, const struct v2_frame *frame, 
 
     snprintf(reason, sizeof(reason), "%.*s", BYTES_ARG(frame->text));
     if (proto_error_from_code(frame->code) == PROTO_ERROR_LIMITED)
-        pause_us = link_reason_ms(frame->text) * USEC_PER_MSEC;
+        pause_us = link_reason_pause(frame->text);
     snprintf(link->code, sizeof(link->code), "%.*s", BYTES_ARG(frame->code));
     memcpy(link->reason, reason, sizeof(reason));
     link->pause_us = pause_us;

@@ -13,6 +13,7 @@
 #include "proto/v2.h"
 #include "util/addr.h"
 #include "util/attributes.h"
+#include "util/clock.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -75,5 +76,8 @@ MUST_USE enum link_event link_turn(struct link *link, short revents, uint64_t no
  * link_turn(). */
 MUST_USE int link_write(struct link *link, const struct v2_frame *frame);
 
-/* The milliseconds that the reason of an err:limited or err:time begins with, 0 for none. */
-uint64_t link_reason_ms(struct bytes reason);
+#define LINK_PAUSE_MAX_US (600 * USEC_PER_SEC)
+
+/* How long the reason of an err:limited says to wait, in microseconds, 0 for none; whatever it
+ * says, at most LINK_PAUSE_MAX_US. */
+uint64_t link_reason_pause(struct bytes reason);

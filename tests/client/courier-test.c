@@ -253,6 +253,43 @@ static void test_postponed_with_growing_pauses(void **state)
     assert_int_equal(courier.pause, 0);
 }
 
+/* The server puts off all that is on its way: that is one misfortune, not many. */
+static void test_many_postponed_at_once_are_put_off_once(void **state)
+{
+    char keys[COURIER_WINDOW][V2_CKEY_MAX + 1], key[V2_CKEY_MAX + 1];
+
+    for (int i = 0; i < COURIER_WINDOW; i++)
+        add("bob", "text");
+    let_in();
+    for (int i = 0; i < COURIER_WINDOW; i++)
+        expect_send("text", keys[i]);
+    for (int i = 0; i < COURIER_WINDOW; i++)
+        say_err("busy", keys[i], "not now");
+    while (courier.flight_count > 0)
+        await_turn();
+    assert_in_range(courier_due(&courier), now + 100000, now + 400000);
+    now = courier_due(&courier);
+    turn();
+    expect_send("text", key);
+    assert_string_equal(key, keys[0]);
+    events[0] = '\0';
+}
+
+/* A server that asks for an absurd pause does not silence the client for good. */
+static void test_no_pause_is_longer_than_the_longest(void **state)
+{
+    char key[V2_CKEY_MAX + 1];
+
+    add("bob", "text");
+    let_in();
+    expect_send("text", key);
+    say_err("limited", key, "999999999999999999 ms to wait");
+    await_turn();
+    expect("limited bob limited\n");
+    assert_int_equal(pause_us, LINK_PAUSE_MAX_US);
+    assert_int_equal(courier_due(&courier), now + LINK_PAUSE_MAX_US);
+}
+
 /* One that is behind another must not overtake it where the server counts. */
 static void test_limited_waits_as_told_and_goes_on_one_by_one(void **state)
 {
@@ -332,6 +369,7 @@ static void test_shut_out_until_the_user_says_so(void **state)
     assert_int_equal(courier.link.state, LINK_CLOSED);
     assert_int_equal(outbox_count(outbox), 1);
     account_try_again(peer.account);
+    account_give_password(peer.account, "another");
     courier_resume(&courier);
     let_in();
 }
@@ -467,6 +505,8 @@ int main(void)
         TEST(test_the_same_key_after_a_lost_answer),
         TEST(test_no_answer_at_all),
         TEST(test_postponed_with_growing_pauses),
+        TEST(test_many_postponed_at_once_are_put_off_once),
+        TEST(test_no_pause_is_longer_than_the_longest),
         TEST(test_limited_waits_as_told_and_goes_on_one_by_one),
         TEST(test_a_session_that_ends_in_between),
         TEST(test_shut_out_until_the_user_says_so),
