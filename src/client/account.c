@@ -43,18 +43,19 @@ static int64_t ahead(uint64_t server_ms, uint64_t our_ms)
     return (int64_t)(server_ms - our_ms);
 }
 
-/* Has a session of the file, if it is one that can be used. */
-static void load(struct account *account)
+/* Has the session of the file, if it is one that can be used, and not the one there was. */
+static void adopt(struct account *account)
 {
     struct saved_session saved;
 
-    account->offset_ms = ahead(clock_real_ms(), clock_boot_ms());
     if (session_file_load(account->folder, &saved) < 0)
         return;
-    account->offset_ms += saved.offset_ms;
-    if (saved.secure == account->settings->tls.use) {
+    account->offset_ms = ahead(clock_real_ms(), clock_boot_ms()) + saved.offset_ms;
+    if (saved.secure == account->settings->tls.use &&
+        strcmp(saved.name, account->saved.name) != 0) {
         account->saved = saved;
         account->has_session = true;
+        account->generation++;
     }
     explicit_bzero(&saved, sizeof(saved));
 }
@@ -76,7 +77,8 @@ int account_open(const struct settings *settings, struct trust *trust, const cha
     account->folder = folder;
     list_init(&account->waiters);
     pthread_mutex_init(&account->lock, NULL);
-    load(account);
+    account->offset_ms = ahead(clock_real_ms(), clock_boot_ms());
+    adopt(account);
     *ret = account;
     return 0;
 }
@@ -162,7 +164,8 @@ void account_drop(struct account *account, unsigned generation)
     pthread_mutex_lock(&account->lock);
     if (account->has_session && account->generation == generation) {
         account->has_session = false;
-        session_file_remove(account->folder);
+        session_file_remove(account->folder, account->saved.name);
+        adopt(account);
     }
     pthread_mutex_unlock(&account->lock);
 }

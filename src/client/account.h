@@ -62,7 +62,8 @@ void account_tell(struct account *account, const char *text);
 bool account_session(struct account *account, struct account_session *ret);
 
 /* The server does not know the session of that generation (any more): the next link signs on by
- * password. Without effect when there is another one by now. */
+ * the one that another process has stored meanwhile, or by password. Without effect when there is
+ * another one by now. */
 void account_drop(struct account *account, unsigned generation);
 
 /* A welcome came: to a hello or a passwd, and then the session is a new one, which is stored, or to

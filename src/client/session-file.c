@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define FILE_NAME   "session"
+#define LOCK_NAME   FILE_NAME ".lock"
 #define CONTENT_MAX 512
 #define FORMAT      "1"
 
@@ -84,7 +85,7 @@ int session_file_load(int folder, struct saved_session *ret)
 
 int session_file_save(int folder, const struct saved_session *session)
 {
-    CLEANUP(folder_close_fd) int lock = folder_take_turn(folder, FILE_NAME ".lock");
+    CLEANUP(folder_close_fd) int lock = folder_take_turn(folder, LOCK_NAME);
     char key[2 * V2_KEY_LEN + 1], line[CONTENT_MAX];
     int len, r;
 
@@ -100,7 +101,12 @@ int session_file_save(int folder, const struct saved_session *session)
     return r;
 }
 
-void session_file_remove(int folder)
+void session_file_remove(int folder, const char *name)
 {
-    (void)unlinkat(folder, FILE_NAME, 0);
+    CLEANUP(folder_close_fd) int lock = folder_take_turn(folder, LOCK_NAME);
+    struct saved_session session;
+
+    if (lock >= 0 && session_file_load(folder, &session) == 0 && strcmp(session.name, name) == 0)
+        (void)unlinkat(folder, FILE_NAME, 0);
+    explicit_bzero(&session, sizeof(session));
 }

@@ -24,5 +24,5 @@ MUST_USE int session_file_load(int folder, struct saved_session *ret);
 /* Puts it in the place of the one before. 0 or -errno. Several processes may share the file. */
 MUST_USE int session_file_save(int folder, const struct saved_session *session);
 
-/* Removes it. */
-void session_file_remove(int folder);
+/* Removes it, if it still holds the session of that name. */
+void session_file_remove(int folder, const char *name);

@@ -176,6 +176,43 @@ static void test_a_session_is_remembered(void **state)
     assert_string_equal(test.told, "");
 }
 
+/* Two processes with the same file, whose session has ended: the slower one takes over what the
+ * faster one has got, and does not remove it. */
+static void test_what_another_process_stored_is_taken_over(void **state)
+{
+    struct account_session session;
+    struct account *other;
+
+    welcome("one", 1000000);
+    assert_true(account_session(test.account, &session));
+    other = test.account;
+    open_account();
+    account_drop(test.account, session.generation);
+    welcome("two", 1000000);
+    account_close(test.account);
+    test.account = other;
+    account_drop(test.account, session.generation);
+    assert_true(account_session(test.account, &session));
+    assert_string_equal(session.name, "two");
+    assert_int_equal(ask(0, true), ACCOUNT_RESUME);
+    reopen_account();
+    assert_true(account_session(test.account, &session));
+    assert_string_equal(session.name, "two");
+}
+
+/* A file that cannot be removed does not bring back the session that has ended. */
+static void test_a_session_that_ended_stays_ended(void **state)
+{
+    struct account_session session;
+
+    welcome("one", 1000000);
+    assert_true(account_session(test.account, &session));
+    assert_int_equal(unlinkat(test.folder, "session.lock", 0), 0);
+    assert_int_equal(mkdirat(test.folder, "session.lock", 0700), 0);
+    account_drop(test.account, session.generation);
+    assert_false(account_session(test.account, NULL));
+}
+
 static void test_a_session_of_tls_is_for_tls(void **state)
 {
     welcome("one", 1000000);
@@ -263,6 +300,8 @@ int main(void)
         TEST(test_one_says_hello_and_the_others_wait),
         TEST(test_who_left_is_not_woken),
         TEST(test_a_session_is_remembered),
+        TEST(test_what_another_process_stored_is_taken_over),
+        TEST(test_a_session_that_ended_stays_ended),
         TEST(test_a_session_of_tls_is_for_tls),
         TEST(test_a_damaged_file_is_no_session),
         TEST(test_a_session_that_cannot_be_kept_is_told),

@@ -369,7 +369,6 @@ static void test_shut_out_until_the_user_says_so(void **state)
     assert_int_equal(courier.link.state, LINK_CLOSED);
     assert_int_equal(outbox_count(outbox), 1);
     account_try_again(peer.account);
-    account_give_password(peer.account, "another");
     courier_resume(&courier);
     let_in();
 }
