@@ -22,24 +22,18 @@ void echo_remember(struct echo *echo, struct bytes text)
     forget(echo, index);
     echo->sent[index].text = copy;
     echo->sent[index].len = text.len;
-    echo->sent[index].seen = 0;
     echo->next = (index + 1) % ECHO_MAX;
 }
 
 bool echo_recognise(struct echo *echo, struct bytes text)
 {
-    if (text.len == 0)
-        return false;
     for (size_t i = 0; i < ECHO_MAX; i++) {
         size_t index = (echo->next + i) % ECHO_MAX; /* oldest first */
-        size_t seen = echo->sent[index].seen;
-        if (!echo->sent[index].text || text.len > echo->sent[index].len - seen ||
-            memcmp(echo->sent[index].text + seen, text.data, text.len) != 0)
-            continue;
-        echo->sent[index].seen += text.len;
-        if (echo->sent[index].seen == echo->sent[index].len)
+        if (echo->sent[index].text &&
+            bytes_equal(text, (struct bytes){echo->sent[index].text, echo->sent[index].len})) {
             forget(echo, index);
-        return true;
+            return true;
+        }
     }
     return false;
 }

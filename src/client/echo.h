@@ -1,5 +1,5 @@
-/* The user's own messages, as the server may send them back: known again, they are not shown a
- * second time.
+/* What the user has written to himself: the server sends that back, as nothing else that came from
+ * this device, and it is not shown a second time.
  *
  * Used by the input thread alone. Bounded: what was sent long ago is forgotten.
  *
@@ -17,7 +17,6 @@ struct echo {
     struct {
         char *text; /* NULL: free */
         size_t len;
-        size_t seen; /* bytes that came back so far: the server splits long texts */
     } sent[ECHO_MAX];
     size_t next; /* the oldest, overwritten next */
 };
@@ -25,8 +24,7 @@ struct echo {
 /* `text` was sent and shown. Without memory it is forgotten. */
 void echo_remember(struct echo *echo, struct bytes text);
 
-/* True if `text`, which came from the user's own userid, is (the next part of) one of them; each
- * is known once. */
+/* True if `text`, which came from the user's own userid, is one of them; each is known once. */
 bool echo_recognise(struct echo *echo, struct bytes text);
 
 /* Harmless on a zeroed struct. */

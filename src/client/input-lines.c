@@ -80,8 +80,10 @@ static int show_incoming(void *userdata, const struct v2_frame *msg, bool again,
     struct input *input = userdata;
     bool own = bytes_is(msg->userid, input->invocation->settings.user);
 
-    /* Sent from here and shown then: it is here twice otherwise. */
-    if (own && echo_recognise(&input->echo, msg->text))
+    /* Sent from here and shown then: it is here twice otherwise. What he wrote to others came from
+     * another device of his. */
+    if (own && bytes_equal(msg->conversation.name, msg->userid) &&
+        echo_recognise(&input->echo, msg->text))
         return 0;
     return show_message(input, msg, own, again, ret_touched);
 }
@@ -161,7 +163,8 @@ static bool post(struct input *input, struct bytes to, struct bytes text)
             .time_ms = clock_real_ms(), .conversation = {.name = to}, .text = text};
         bool touched;
         (void)!show_message(input, &own, true, false, &touched);
-        echo_remember(&input->echo, text);
+        if (bytes_is(to, input->invocation->settings.user))
+            echo_remember(&input->echo, text);
     }
     return true;
 }

@@ -145,15 +145,11 @@ static void test_echo(void **state)
 
     echo_remember(&echo, bytes_of("hello"));
     echo_remember(&echo, bytes_of("hello"));
-    echo_remember(&echo, bytes_of("a long one"));
     assert_false(echo_recognise(&echo, bytes_of("other")));
-    assert_false(echo_recognise(&echo, bytes_of("")));
+    assert_false(echo_recognise(&echo, bytes_of("hell")));
     assert_true(echo_recognise(&echo, bytes_of("hello")));
-    assert_true(echo_recognise(&echo, bytes_of("a long")));
     assert_true(echo_recognise(&echo, bytes_of("hello")));
     assert_false(echo_recognise(&echo, bytes_of("hello")));
-    assert_true(echo_recognise(&echo, bytes_of(" one")));
-    assert_false(echo_recognise(&echo, bytes_of(" one")));
     for (int i = 0; i <= ECHO_MAX; i++) {
         snprintf(text, sizeof(text), "t%d", i);
         echo_remember(&echo, bytes_of(text));

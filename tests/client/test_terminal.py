@@ -63,10 +63,22 @@ def test_a_message_that_comes_back_is_shown_once(client, server):
     server.wait_poll()
     terminal.type("/msg alice note\r")
     terminal.wait_for("I: note")
-    server.push("note", name="Alice", userid="alice")
+    server.push("note", name="Alice", userid="alice", to="5/alice")
     server.push("elsewhere", name="Alice", userid="alice")
     lines = terminal.wait_for("I: elsewhere")
     assert sum("note" in line for line in lines) == 1
+    terminal.type("\x04")
+    assert terminal.end()[0] == 0
+
+
+def test_the_same_words_from_another_device_are_shown(client, server):
+    """What was written to others never comes back to the device it came from."""
+    terminal = client.terminal(server)
+    terminal.wait_for("^>$")
+    terminal.type("yes\r")
+    terminal.wait_for("I: yes")
+    server.push("yes", name="Alice", userid="alice")
+    terminal.wait_lines(lambda lines: sum("I: yes" in line for line in lines) == 2, "both")
     terminal.type("\x04")
     assert terminal.end()[0] == 0
 
