@@ -94,6 +94,7 @@ static void show_messages(struct input *input)
         char reason[128];
         int error;
         enum show_result result = show_next(input->session, show_incoming, input, &error);
+        input->unshowable = result == SHOW_FAILED || result == SHOW_UNKEPT;
         if (result == SHOW_NOTHING)
             return;
         if (result == SHOW_FAILED) {
@@ -311,7 +312,7 @@ void input_read(struct input *input)
     }
     if (lines_read(&input->lines, STDIN_FILENO) < 0) {
         say(input, "standard input cannot be read");
-        input->ended = true;
+        input_end(input, true);
     }
     input_take_lines(input);
 }

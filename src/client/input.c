@@ -21,6 +21,7 @@
 #define GIVE_UP_US      (30 * USEC_PER_SEC) /* after the end of input */
 #define LAST_ATTEMPT_US (2 * USEC_PER_SEC)  /* when the user ends the program */
 #define ADOPT_US        (60 * USEC_PER_SEC)
+#define SHOW_AGAIN_US   USEC_PER_SEC /* what could not be shown, or written down */
 
 enum {
     FD_STOP,
@@ -101,6 +102,8 @@ static int time_left(const struct input *input, uint64_t now)
         due = input->give_up_at;
     if (input->linger_until > 0 && input->linger_until < due)
         due = input->linger_until;
+    if (input->unshowable && now + SHOW_AGAIN_US < due)
+        due = now + SHOW_AGAIN_US;
     return clock_poll_ms(due, now);
 }
 

@@ -28,6 +28,7 @@ struct input {
     bool lines_wait;       /* in `lines`, for room in the outbox */
     bool stop;             /* the loop ends */
     bool unshown;          /* standard output is of no more use */
+    bool unshowable;       /* a message waits for memory or the disk, not for another thread */
     bool unkept;           /* what is shown cannot be written down, and the user knows */
     uint64_t give_up_at;   /* monotonic; once ended: when to leave messages in the outbox */
     uint64_t linger_until; /* once ended and all was sent; 0 before that */

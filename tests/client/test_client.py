@@ -4,6 +4,7 @@ test says.
 SPDX-License-Identifier: GPL-3.0-or-later
 """
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -418,6 +419,34 @@ def test_send_tells_nothing_of_kept_messages_it_sent(client, server):
     result = client.run(server, "send", "bob", "two")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert server.stored == [("bob", "one"), ("bob", "two")]
+
+
+def test_a_standard_input_that_cannot_be_read_is_at_its_end(client, server):
+    server.stop()
+    assert client.run(server, "send", "bob", "kept").returncode == 3
+    folder = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    child = client.start(server, "--timeout", "1", stdin=folder)
+    os.close(folder)
+    code, _, err = finish(child)
+    assert code == 3 and "standard input cannot be read" in err
+
+
+def test_what_a_full_disk_kept_from_the_screen_is_shown_when_there_is_room(client, server):
+    """Nothing else happens that might remind the program of it."""
+    child = client.start(server, restore_signals=False)  # ignores SIGXFSZ, as Python does
+    out, errors = Follower(child.stdout), Follower(child.stderr)
+    child.stdout = child.stderr = None
+    server.push("one")
+    _, hard = resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    message = server.deliver("two")
+    errors.wait_for("cannot be written down")
+    resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    server.wait_acked(message)
+    child.stdin.close()
+    child.stdin = None
+    assert finish(child)[0] == 0
+    out.thread.join(PATIENCE)
+    assert [line.split(": ")[1] for line in out.lines] == ["one", "two"]
 
 
 def test_killed_at_any_time_the_next_run_sends_the_rest(client, server):
