@@ -211,7 +211,8 @@ class FakeServer:
     # -- pushes
 
     def _dial(self, device):
-        session = next(s for s in reversed(self.sessions.values()) if s.device is device)
+        with self.changed:
+            session = next(s for s in reversed(self.sessions.values()) if s.device is device)
         nonce = secrets.token_hex(16)
         try:
             connected = socket.create_connection(device.endpoint, timeout=PATIENCE)

@@ -63,7 +63,7 @@ class Wire(threading.Thread):
         try:
             self._open()
             self._serve()
-        except (OSError, ssl.SSLError):
+        except (OSError, ssl.SSLError, UnicodeDecodeError):
             pass
         finally:
             with contextlib.suppress(OSError):
