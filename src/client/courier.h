@@ -10,7 +10,7 @@
  * What becomes of a message:
  *   stored                                    removed
  *   refused (unknown, not-member, too-long …) removed, and told
- *   limited                                   kept, sent again when the server said
+ *   limited                                   kept, sent again when the server said, within limits
  *   busy, unavailable, uncertain, internal …  kept, sent again
  *   no connection, or no reading of its file  kept, sent again
  *   nobody gets in (password, certificate)    kept; nothing more is sent until courier_resume()

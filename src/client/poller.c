@@ -338,13 +338,7 @@ static void wait_for_work(struct poller *poller, uint64_t now)
         due = poller->next_probe;
     if (poller->next_resolve < due)
         due = poller->next_resolve;
-    if (due == UINT64_MAX)
-        poll(fds, ARRAY_SIZE(fds), -1);
-    else if (due > now)
-        poll(fds, ARRAY_SIZE(fds), (int)((due - now + 999) / 1000));
-    else
-        poll(fds, ARRAY_SIZE(fds), 0);
-    if (fds[0].revents) {
+    if (poll(fds, ARRAY_SIZE(fds), clock_poll_ms(due, now)) > 0 && fds[0].revents) {
         session_woken(poller->session, SESSION_POLLER);
         if (poller->next_poll == UINT64_MAX)
             poller->next_poll = 0;

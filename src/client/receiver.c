@@ -122,15 +122,6 @@ static uint64_t due(const struct receiver *receiver)
     return list_empty(&receiver->settled) ? due : earlier(due, receiver->next_sync);
 }
 
-static int time_left(uint64_t due, uint64_t now)
-{
-    if (due == UINT64_MAX)
-        return -1;
-    if (due <= now)
-        return 0;
-    return due - now < 60 * USEC_PER_SEC ? (int)((due - now + 999) / 1000) : 60000;
-}
-
 /* Waits until `until` at the latest, and goes on with what is ready. */
 static void turn(struct receiver *receiver, uint64_t until)
 {
@@ -143,7 +134,7 @@ static void turn(struct receiver *receiver, uint64_t until)
     uint64_t now = clock_monotonic_us();
 
     pushes_pollfds(&receiver->pushes, fds);
-    if (poll(fds, FD_COUNT, time_left(earlier(due(receiver), until), now)) < 0)
+    if (poll(fds, FD_COUNT, clock_poll_ms(earlier(due(receiver), until), now)) < 0)
         return; /* EINTR */
     now = clock_monotonic_us();
     if (fds[FD_WAKE].revents)

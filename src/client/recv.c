@@ -147,16 +147,12 @@ static void turn(struct recv *recv, uint64_t deadline)
         {.fd = STDOUT_FILENO}, /* only to learn that its reader has gone */
     };
     uint64_t now = clock_monotonic_us();
-    int timeout = -1;
 
     if (now >= deadline) {
         recv->code = EXIT_TIME_OUT;
         return;
     }
-    if (deadline != UINT64_MAX)
-        timeout =
-            (int)((deadline - now + 999) / 1000 > 60000 ? 60000 : (deadline - now + 999) / 1000);
-    if (poll(fds, ARRAY_SIZE(fds), timeout) <= 0)
+    if (poll(fds, ARRAY_SIZE(fds), clock_poll_ms(deadline, now)) <= 0)
         return;
     if (fds[0].revents) {
         recv->code = recv->invocation->count > 0 ? EXIT_TIME_OUT : EXIT_DONE;
