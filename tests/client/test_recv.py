@@ -389,7 +389,7 @@ def test_a_push_that_is_late_makes_it_attach(client, server):
 
 def test_listen_none_polls_with_port_0_and_stays_attached(client, server):
     child = client.start(server, "--listen", "none", "--verbose", "recv", "--count", "1")
-    server.wait_polls(3)
+    server.wait_polls(2)
     assert {poll[2] for poll in server.polls} == {0}
     assert server.device().attached
     server.push("text")
@@ -438,7 +438,7 @@ def test_lost_datagrams_change_nothing(client, server):
     wait_until(lambda: "goodbye" in server.verbs, "the end of the link", server.changed)
     turn = iter(range(1 << 30))
     server.lose = lambda: next(turn) % 2 == 0
-    server.wait_polls(4)
+    server.wait_polls(3)  # with those that are lost, more than make it doubt the server
     assert server.verbs.count("attach") == 1 and errors.lines == []
     child.send_signal(signal.SIGTERM)
     assert finish(child)[0] == 0
@@ -448,8 +448,8 @@ def test_polls_come_as_often_as_the_server_wants(client, server):
     child = client.start(server, "recv")
     server.wait_poll(fresh=True)
     start = time.monotonic()
-    server.wait_polls(3)
-    assert 1.8 < time.monotonic() - start < 10
+    server.wait_polls(2)
+    assert 0.9 < time.monotonic() - start < 10
     assert len({poll[2] for poll in server.polls}) == 1
     child.send_signal(signal.SIGTERM)
     assert finish(child)[0] == 0
