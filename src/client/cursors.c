@@ -364,19 +364,35 @@ void cursors_end(struct cursors *cursors, uint64_t conversation, uint64_t seq, b
     pthread_mutex_unlock(&cursors->lock);
 }
 
+/* Not under the lock: who shows would wait for the disk between a message and its record, and a
+ * kill in that time leaves it in doubt. The descriptor is a copy, because a journal may be replaced
+ * meanwhile. */
+static int sync_unlocked(struct cursors *cursors)
+{
+    CLEANUP(folder_close_fd) int fd = fcntl(cursors->fd, F_DUPFD_CLOEXEC, 0);
+    int r = 0;
+
+    if (fd < 0)
+        return -errno;
+    cursors->dirty = false;
+    pthread_mutex_unlock(&cursors->lock);
+    if (fdatasync(fd) < 0)
+        r = -errno;
+    pthread_mutex_lock(&cursors->lock);
+    if (r < 0) /* the kernel may call the same pages clean: write them anew */
+        cursors->torn = cursors->dirty = true;
+    return r;
+}
+
 int cursors_sync(struct cursors *cursors)
 {
     int r = 0;
 
     pthread_mutex_lock(&cursors->lock);
-    if (cursors->torn || worth_replacing(cursors)) {
+    if (cursors->torn || worth_replacing(cursors))
         r = replace(cursors);
-    } else if (cursors->dirty) {
-        r = fdatasync(cursors->fd) < 0 ? -errno : 0;
-        /* After a failure the kernel may call the same pages clean: write them anew. */
-        cursors->torn = r < 0;
-        cursors->dirty = r < 0;
-    }
+    else if (cursors->dirty)
+        r = sync_unlocked(cursors);
     pthread_mutex_unlock(&cursors->lock);
     return r;
 }

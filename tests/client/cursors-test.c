@@ -354,6 +354,32 @@ static void test_synced_before_anything_is_acknowledged(void **state)
     cursors_close(cursors);
 }
 
+static struct cursors *being_synced;
+
+static void end_meanwhile(void)
+{
+    fault.during_sync = NULL;
+    cursors_end(being_synced, 1, 2, true);
+}
+
+/* The disk may take its time; what is shown meanwhile gets its record at once, and is not taken for
+ * synced. */
+static void test_who_shows_does_not_wait_for_the_disk(void **state)
+{
+    struct cursors *cursors = open_cursors();
+
+    arm(FAULT_NONE, 0);
+    show(cursors, 1, 1);
+    assert_int_equal(cursors_begin(cursors, 1, 2), 0);
+    being_synced = cursors;
+    fault.during_sync = end_meanwhile;
+    assert_int_equal(cursors_sync(cursors), 0);
+    assert_int_equal(cursors_judge(cursors, 1, 2), CURSORS_SHOWN);
+    assert_int_equal(cursors_sync(cursors), 0);
+    assert_string_equal(fault.trace, "wwwwdd");
+    cursors_close(cursors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +395,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_failure_of_each_call, setup, teardown),
         cmocka_unit_test_setup_teardown(test_synced_before_anything_is_acknowledged, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_who_shows_does_not_wait_for_the_disk, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("cursors", tests, NULL, NULL);

@@ -31,6 +31,7 @@ static struct {
     bool happened;
     char trace[256]; /* the calls by their letters */
     size_t calls;
+    void (*during_sync)(void); /* another thread, as it were */
 } fault;
 
 /* True if the call that `letter` stands for is the one. */
@@ -65,8 +66,17 @@ WRAP('m', int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode
 WRAP('r', int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
 WRAP('u', int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
 WRAP('s', int, fsync, (int fd), (fd))
-WRAP('d', int, fdatasync, (int fd), (fd))
 WRAP('l', int, flock, (int fd, int operation), (fd, operation))
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+int __wrap_fdatasync(int fd)
+{
+    if (fault.during_sync)
+        fault.during_sync();
+    return fault_step('d') ? -1 : __real_fdatasync(fd);
+}
 
 ssize_t __real_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size);
