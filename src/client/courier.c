@@ -20,7 +20,9 @@ int courier_init(struct courier *courier, struct account *account, struct outbox
         .outbox = outbox,
         .callback = callback,
         .userdata = userdata,
-        .window = COURIER_WINDOW,
+        /* What an earlier run could not hand over goes alone, lest what is said now overtakes it
+         * should it be put off once more. */
+        .window = outbox_count(outbox) > 0 ? 1 : COURIER_WINDOW,
         .idle_at = UINT64_MAX,
     };
     return link_init(&courier->link, account);

@@ -200,9 +200,15 @@ static void test_the_same_key_after_a_lost_answer(void **state)
     snprintf(path, sizeof(path), "%s/outbox", home);
     assert_int_equal(outbox_open(path, 10, 1 << 20, &outbox), 0);
     assert_int_equal(courier_init(&courier, peer.account, outbox, take_report, NULL), 0);
+    add("bob", "said now");
     let_in();
     expect_send("text", again);
     assert_string_equal(first, again);
+    assert_true(peer_heard_nothing()); /* what was left goes alone: nothing can overtake it */
+    say_sent(again);
+    await_turn();
+    expect("stored bob\n");
+    expect_send("said now", again);
     say_sent(again);
     await_turn();
     expect("stored bob\n");
