@@ -160,6 +160,7 @@ class Receiver:
         self.errors = os.path.join(self.client.directory, "errors")
         self.child = None
         self.start()
+        site.closing.callback(self.end)
 
     def start(self):
         with open(self.file, "ab") as out, open(self.errors, "ab") as err:
@@ -167,9 +168,13 @@ class Receiver:
                                           stderr=err, stdin=subprocess.DEVNULL,
                                           env=self.client._environment())
 
+    def end(self):
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
+
     def kill(self):
-        self.child.kill()
-        self.child.wait()
+        self.end()
         self.start()
 
     def lines(self):
@@ -188,12 +193,17 @@ class Receiver:
 
 
 class Site:
-    """Everything of one run."""
+    """Everything of one run. What it has made is on `closing`, also where begin() fails."""
 
     def __init__(self, options, database):
         self.options, self.database = options, database
         self.truth = Truth()
         self.closing = contextlib.ExitStack()
+        self.rng = random.Random(options.seed)
+        self.kills = collections.Counter()
+
+    def begin(self):
+        options, database = self.options, self.database
         self.path = FaultyPath(options.seed)
         self.closing.callback(self.path.close)
         self.daemon = multichat.Daemon(
@@ -201,8 +211,6 @@ class Site:
             **{k.replace(".", "__"): v for k, v in SETTINGS.items()})
         self.closing.callback(self.daemon.close)
         self.daemon.start()
-        self.rng = random.Random(options.seed)
-        self.kills = collections.Counter()
         receivers = ["r%d" % n for n in range(options.receivers)]
         keyed = ["k%d" % n for n in range(options.keyed)]
         real = ["s%d" % n for n in range(options.real)]
@@ -322,6 +330,7 @@ def run_engine(options, engine):
     try:
         site = Site(options, database)
         with site.closing:
+            site.begin()
             return site.run()
     finally:
         if database:
