@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: GPL-3.0-or-later
 """
+import contextlib
 import os
 import re
 import subprocess
@@ -79,13 +80,15 @@ class Client:
         return terminal
 
     def kept(self):
-        """The entries of the outbox, oldest first: (to, text)."""
+        """The entries of the outbox, oldest first: (to, text). One may leave it meanwhile."""
         entries = {}
         for folder, _, names in os.walk(os.path.join(self.folder, "state", "multichat", "outbox")):
             for name in names:
-                if name not in ("lock", "new"):
-                    with open(os.path.join(folder, name), encoding="utf-8", newline="") as file:
-                        entries[name] = tuple(file.read().split("\n", 1))
+                if name in ("lock", "new"):
+                    continue
+                with contextlib.suppress(FileNotFoundError), open(
+                        os.path.join(folder, name), encoding="utf-8", newline="") as file:
+                    entries[name] = tuple(file.read().split("\n", 1))
         return [entries[name] for name in sorted(entries)]
 
     def close(self):
