@@ -16,7 +16,7 @@ import time
 import pytest
 
 from fakeserver import FakeServer, identity, reset
-from harness import MULTICHAT, PASSWORD, Follower, client, error, finish, server
+from harness import PASSWORD, Follower, client, error, finish, server
 from multichat import ETX, PATIENCE, wait_until
 
 __all__ = ["client", "server"]  # the fixtures
@@ -547,15 +547,3 @@ def test_plain_connections_where_they_are_wanted(client):
     server.push("by a push")
     assert finish(child)[0] == 0
     server.close()
-
-
-def test_it_has_exactly_three_threads(client, server):
-    child = client.start(server)
-    server.wait_poll()
-    tasks = os.listdir("/proc/%d/task" % child.pid)
-    with open(MULTICHAT, "rb") as binary:
-        sanitizers = b"__tsan_init" in binary.read()  # ThreadSanitizer has one of its own
-    assert len(tasks) == 3 + sanitizers
-    child.stdin.close()
-    child.stdin = None
-    assert finish(child)[0] == 0
