@@ -225,7 +225,7 @@ static void no_poll_of_who_is_in_memory_allocates(void **state)
     polls[0] = poll_at(&bob.session, fixture->real_ms + 1, 20001); /* accepted */
     polls[1] = polls[0];                                           /* replayed */
     polls[2] = poll_at(&bob.session, fixture->real_ms + 2, 20001); /* forged */
-    polls[2].datagram[polls[2].len - 1] ^= 1;
+    polls[2].datagram[polls[2].len - 1] = polls[2].datagram[polls[2].len - 1] == '0' ? '1' : '0';
     polls[3] = poll_at(&bob.session, fixture->real_ms + 99999, 20001); /* late */
     polls[4] = poll_at(&bob.session, fixture->real_ms + 3, 20001);     /* malformed */
     polls[4].len = 20;
