@@ -62,6 +62,9 @@ struct bll_rates {
     struct rate sends_per_address;
     struct rate sends_per_user; /* not of users with the bulk right, nor the one before */
     struct rate dials_per_user; /* connections to endpoints that have not proven themselves */
+    /* Neither of users with the bulk right: */
+    struct rate changes_per_user;  /* to rooms, memberships and names */
+    struct rate requests_per_user; /* for lists and history */
 };
 
 struct bll_config {
@@ -91,6 +94,9 @@ struct bll_config {
     unsigned devices_max;         /* devices a user may have at a time */
     unsigned signons_per_address; /* requests of one address that wait; half of it for polls */
     unsigned waiting_max;         /* requests of one account that may wait for its sign-on */
+    bool rooms_by_anyone;         /* who joins a room that is not there makes it */
+    unsigned rooms_max;           /* in all: users make no more */
+    unsigned rooms_per_user;      /* memberships */
 };
 
 /* Where the unit's output goes. */

@@ -23,6 +23,7 @@
 static const char *const levels[] = {"err", "warning", "notice", "info", "debug", NULL};
 static const char *const drivers[] = {"sqlite", "mysql", NULL};
 static const char *const port_orders[] = {"auto", "host", "network", NULL};
+static const char *const room_makers[] = {"anyone", "administrator", NULL};
 static const char *const tls_clients[] = {"none", "optional", "required", NULL};
 
 #if HAVE_SQLITE
@@ -119,6 +120,9 @@ static const struct config_key keys[] = {
     {"password.operations", CONFIG_NUMBER, FIELD(password.operations), .fallback = "2", .min = 1,
      .max = 16, .unit = "passes", .reloadable = true, .help = "passes a new hash takes"},
 
+    {"rooms.make", CONFIG_CHOICE, FIELD(rooms.make), .fallback = "anyone", .choices = room_makers,
+     .reloadable = true, .help = "who makes rooms: whoever joins one first, or multichatctl alone"},
+
     {"limits.text", CONFIG_NUMBER, FIELD(limits.text), .fallback = "16384", .min = 64, .max = 65536,
      .unit = "bytes", .reloadable = true, .help = "length of a message's text"},
     {"limits.connections", CONFIG_NUMBER, FIELD(limits.connections), .fallback = "4096", .min = 1,
@@ -159,6 +163,10 @@ static const struct config_key keys[] = {
      .max = 65536, .reloadable = true, .help = "passwords of one address that may wait"},
     {"limits.waiting", CONFIG_NUMBER, FIELD(limits.waiting), .fallback = "256", .min = 1,
      .max = 65536, .reloadable = true, .help = "requests of one user that wait for his sign-on"},
+    {"limits.rooms", CONFIG_NUMBER, FIELD(limits.rooms), .fallback = "10000", .min = 1,
+     .max = 1000000, .reloadable = true, .help = "rooms in all that users may make"},
+    {"limits.rooms_per_user", CONFIG_NUMBER, FIELD(limits.rooms_per_user), .fallback = "100",
+     .min = 1, .max = 65536, .reloadable = true, .help = "rooms one user may be a member of"},
 
     RATE(handshakes, "6000", "1000", "TLS handshakes of one address"),
     RATE(signons, "6000", "1000", "sign-ons of one address"),
@@ -166,6 +174,8 @@ static const struct config_key keys[] = {
     RATE(sends_address, "60000", "10000", "messages from one address"),
     RATE(sends, "3000", "1000", "messages from one user"),
     RATE(dials, "30", "10", "connections to where one user may be reached, until he is"),
+    RATE(changes, "60", "30", "changes to rooms, memberships and names by one user"),
+    RATE(requests, "1200", "300", "requests for lists and history of one user"),
 
     {"push.excluded", CONFIG_NETWORKS, FIELD(push.excluded), .fallback = "", .max = 256,
      .reloadable = true, .help = "networks that are never connected to"},

@@ -31,6 +31,12 @@ enum daemon_tls_clients {
     DAEMON_TLS_CLIENTS_REQUIRED,
 };
 
+/* Who makes rooms. */
+enum daemon_room_makers {
+    DAEMON_ROOMS_BY_ANYONE,
+    DAEMON_ROOMS_BY_ADMINISTRATOR,
+};
+
 /* A limit of rate: a minute, and at once after a pause. */
 struct daemon_rate {
     uint64_t per_minute; /* 0: no limit */
@@ -74,14 +80,19 @@ struct daemon_config {
         uint64_t threads, queue, memory, operations;
     } password;
     struct {
+        int make; /* enum daemon_room_makers */
+    } rooms;
+    struct {
         uint64_t text;
         uint64_t connections, connections_per_address, memory;
         uint64_t idle, frame, sign_on, answers;
         uint64_t pushes, pushes_per_address, push_connect, push_deliver;
         uint64_t recent, devices, signons, waiting;
+        uint64_t rooms, rooms_per_user;
     } limits;
     struct {
         struct daemon_rate handshakes, signons, failures, sends_address, sends, dials;
+        struct daemon_rate changes, requests;
     } rates;
     struct {
         struct config_networks excluded;

@@ -311,6 +311,9 @@ static void configure(struct fixture *fixture)
         .devices_max = 4,
         .signons_per_address = 16,
         .waiting_max = 8,
+        .rooms_by_anyone = true,
+        .rooms_max = 16,
+        .rooms_per_user = 8,
     };
 }
 

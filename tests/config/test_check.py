@@ -104,6 +104,12 @@ BROKEN = {
     "rate-that-lets-nothing-pass": (
         'rates: { sends_burst = 0; };',
         ':1: key "rates.sends_burst": value 0: allowed are 1 to 10000000'),
+    "unknown-maker-of-rooms": (
+        'rooms: { make = "operators"; };',
+        ':1: key "rooms.make": value "operators": allowed are "anyone" and "administrator"'),
+    "no-room-at-all": (
+        'limits: { rooms = 0; };',
+        ':1: key "limits.rooms": value 0: allowed are 1 to 1000000'),
     "window-too-small-for-a-message": (
         'limits: { text = 65536; }; push: { window_bytes = 65535; };',
         ':1: key "push.window_bytes": value 65535: allowed is limits.text or more, so that every '

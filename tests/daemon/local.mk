@@ -12,7 +12,10 @@ TESTS += $(daemon_tests)
 EXTRA_DIST += $(daemon_tests) tests/daemon/conftest.py
 
 if HAVE_CMOCKA
-daemon_unit_tests = tests/daemon/control-peer-test tests/daemon/secret-test
+daemon_unit_tests = \
+	tests/daemon/control-peer-test \
+	tests/daemon/secret-test \
+	tests/daemon/settings-test
 check_PROGRAMS += $(daemon_unit_tests)
 TESTS += $(daemon_unit_tests)
 tests_daemon_control_peer_test_SOURCES = tests/daemon/control-peer-test.c
@@ -21,4 +24,8 @@ tests_daemon_control_peer_test_LDADD = src/daemon/libdaemon.a $(CMOCKA_LIBS)
 tests_daemon_secret_test_SOURCES = tests/daemon/secret-test.c
 tests_daemon_secret_test_CFLAGS = $(UNIT_CFLAGS)
 tests_daemon_secret_test_LDADD = src/daemon/libdaemon.a $(CONFIG_LIBS) $(CMOCKA_LIBS)
+tests_daemon_settings_test_SOURCES = tests/daemon/settings-test.c
+tests_daemon_settings_test_CFLAGS = $(UNIT_CFLAGS)
+tests_daemon_settings_test_LDADD = src/daemon/libdaemon.a $(PROTO_LIBS) $(CONFIG_LIBS) \
+	$(CMOCKA_LIBS)
 endif

@@ -99,6 +99,9 @@ static void configure(unsigned which)
         .devices_max = which == 1 ? 1 : 3,
         .signons_per_address = 8,
         .waiting_max = 4,
+        .rooms_by_anyone = which != 2,
+        .rooms_max = which == 1 ? 1 : 8,
+        .rooms_per_user = which == 1 ? 1 : 4,
     };
     memset(config->secret, which == 2 ? 's' : 'S', sizeof(config->secret));
     if (which == 3) {
@@ -107,6 +110,8 @@ static void configure(unsigned which)
         config->rates.sends_per_address = (struct rate){60, 3};
         config->rates.sends_per_user = (struct rate){60, 2};
         config->rates.dials_per_user = (struct rate){6, 1};
+        config->rates.changes_per_user = (struct rate){6, 2};
+        config->rates.requests_per_user = (struct rate){60, 3};
     }
 }
 
