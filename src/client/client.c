@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"
 
-#include "client/modes.h"
+#include "client/modes/modes.h"
 #include "client/output.h"
 
 #include <errno.h>

@@ -6,8 +6,8 @@
 
 #include "client/client.h"
 #include "client/input-lines.h"
+#include "client/modes/sending.h"
 #include "client/password.h"
-#include "client/sending.h"
 #include "client/terminal.h"
 #include "util/clock.h"
 

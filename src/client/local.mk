@@ -15,15 +15,18 @@ src_client_libclient_a_SOURCES = \
 	src/client/input-lines.c src/client/input-lines.h \
 	src/client/known-servers.c src/client/known-servers.h \
 	src/client/letter.c src/client/letter.h \
-	src/client/line.c \
 	src/client/listening.c src/client/listening.h \
 	src/client/lines.c src/client/lines.h \
 	src/client/link.c src/client/link.h \
-	src/client/modes.h \
+	src/client/modes/line.c \
+	src/client/modes/modes.h \
+	src/client/modes/passwd.c \
+	src/client/modes/recv.c \
+	src/client/modes/send.c \
+	src/client/modes/sending.c src/client/modes/sending.h \
 	src/client/options.c src/client/options.h \
 	src/client/outbox.c src/client/outbox.h \
 	src/client/output.c src/client/output.h \
-	src/client/passwd.c \
 	src/client/password.c src/client/password.h \
 	src/client/poller.c src/client/poller.h \
 	src/client/printable.c src/client/printable.h \
@@ -32,9 +35,6 @@ src_client_libclient_a_SOURCES = \
 	src/client/reach.c src/client/reach.h \
 	src/client/receiver.c src/client/receiver.h \
 	src/client/receiving.c src/client/receiving.h \
-	src/client/recv.c \
-	src/client/send.c \
-	src/client/sending.c src/client/sending.h \
 	src/client/server.c src/client/server.h \
 	src/client/session-file.c src/client/session-file.h \
 	src/client/session.c src/client/session.h \

@@ -36,7 +36,7 @@ def script_tests(paths):
 
 
 def sources(paths):
-    return [path for path in paths if re.fullmatch(r"(src/[^/]+|bench)/[^/]+\.[ch]", path)]
+    return [path for path in paths if re.fullmatch(r"(src/.+|bench)/[^/]+\.[ch]", path)]
 
 
 def pages(paths):

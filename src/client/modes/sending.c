@@ -1,7 +1,7 @@
 /* Signing on without being a device: see sending.h.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "client/sending.h"
+#include "client/modes/sending.h"
 
 #include "client/client.h"
 #include "client/folder.h"

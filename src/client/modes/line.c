@@ -4,7 +4,7 @@
 #include "client/client.h"
 #include "client/crew.h"
 #include "client/input.h"
-#include "client/modes.h"
+#include "client/modes/modes.h"
 #include "client/output.h"
 #include "client/password.h"
 #include "client/receiving.h"

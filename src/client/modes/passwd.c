@@ -3,10 +3,10 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"
 #include "client/link.h"
-#include "client/modes.h"
+#include "client/modes/modes.h"
+#include "client/modes/sending.h"
 #include "client/output.h"
 #include "client/password.h"
-#include "client/sending.h"
 #include "client/server.h"
 #include "util/clock.h"
 

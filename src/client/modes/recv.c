@@ -6,11 +6,11 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"
 #include "client/crew.h"
-#include "client/modes.h"
+#include "client/modes/modes.h"
+#include "client/modes/sending.h"
 #include "client/output.h"
 #include "client/password.h"
 #include "client/printable.h"
-#include "client/sending.h"
 #include "client/show.h"
 #include "util/clock.h"
 
