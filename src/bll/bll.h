@@ -109,6 +109,8 @@ struct bll_outlet {
     int (*push)(void *userdata, const struct addr *to, struct bytes payload, void *token);
     /* Writes whole frames to a connection that nobody asked for (connection_write()). */
     void (*write)(void *userdata, void *connection, struct bytes frames);
+    /* The same, but behind the answers that are owed there by now. */
+    void (*tell)(void *userdata, void *connection, struct bytes frames);
     /* Bytes of output that wait there. */
     size_t (*waiting)(void *userdata, void *connection);
     void (*set_role)(void *userdata, void *connection, enum bll_link_role role);

@@ -156,6 +156,12 @@ void served_write(struct served *served, struct bytes frames)
     connection_write(served->connection, frames);
 }
 
+void served_tell(struct served *served, struct bytes frames)
+{
+    used(served);
+    connection_tell(served->connection, frames);
+}
+
 size_t served_waiting(const struct served *served)
 {
     return connection_waiting(served->connection);

@@ -74,6 +74,7 @@ void connections_finish(struct connections *connections, bool late);
  */
 
 void served_write(struct served *served, struct bytes frames);
+void served_tell(struct served *served, struct bytes frames);
 size_t served_waiting(const struct served *served);
 void served_set_role(struct served *served, enum bll_link_role role);
 void served_close(struct served *served);

@@ -66,6 +66,11 @@ static void write_frames(void *userdata, void *connection, struct bytes frames)
     served_write(connection, frames);
 }
 
+static void tell_frames(void *userdata, void *connection, struct bytes frames)
+{
+    served_tell(connection, frames);
+}
+
 static size_t waiting(void *userdata, void *connection)
 {
     return served_waiting(connection);
@@ -139,6 +144,7 @@ struct bll_outlet outlet_interface(struct outlet *outlet)
         .reply = reply,
         .push = start_push,
         .write = write_frames,
+        .tell = tell_frames,
         .waiting = waiting,
         .set_role = set_role,
         .close = close_connection,

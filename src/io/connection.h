@@ -108,6 +108,8 @@ bool connection_busy(const struct connection *connection);
 /* Appends `bytes`, whole frames that answer nothing, to the output; it is written at the end of the
  * turn. What is written to a connection that is ending goes nowhere. */
 void connection_write(struct connection *connection, struct bytes bytes);
+/* The same, but behind the answers that are owed by now. */
+void connection_tell(struct connection *connection, struct bytes bytes);
 /* Bytes of output that wait. */
 size_t connection_waiting(const struct connection *connection);
 

@@ -121,6 +121,22 @@ void reply_send(struct reply *reply, struct bytes answer, bool close)
     put_out_ended(connection);
 }
 
+/* It is an answer, to no frame. */
+void connection_tell(struct connection *connection, struct bytes bytes)
+{
+    struct reply *reply;
+
+    if (list_empty(&connection->owed)) {
+        connection_write(connection, bytes);
+        return;
+    }
+    reply = reply_new(connection);
+    if (reply == NULL)
+        connection_break(connection);
+    else
+        reply_send(reply, bytes, false);
+}
+
 void reply_drop(struct reply *reply, bool close)
 {
     reply_send(reply, (struct bytes){.data = NULL, .len = 0}, close);

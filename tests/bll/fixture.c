@@ -130,6 +130,7 @@ static void logic_up(struct fixture *fixture)
         .reply = outlet_reply,
         .push = outlet_push,
         .write = outlet_write,
+        .tell = outlet_write,
         .waiting = outlet_waiting,
         .set_role = outlet_set_role,
         .close = outlet_close,

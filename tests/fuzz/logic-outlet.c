@@ -195,6 +195,7 @@ struct bll_outlet outlet_for(struct logic *logic)
         .reply = outlet_reply,
         .push = outlet_push,
         .write = outlet_write,
+        .tell = outlet_write,
         .waiting = outlet_waiting,
         .set_role = outlet_set_role,
         .close = outlet_close,

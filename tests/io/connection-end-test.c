@@ -282,20 +282,23 @@ static void test_connection_without_memory(void **state)
 static void test_want_of_memory_is_told_later(void **state)
 {
     (void)state;
-    for (int answering = 0; answering < 2; answering++) {
+    enum { WRITING, ANSWERING, TELLING, WAYS };
+    for (int way = 0; way < WAYS; way++) {
         start(HOLD, OWED_MAX, LONG_US);
         say("a\003b\003");
         TURN_UNTIL(loop, held_count == 2);
         allocations_left = 0;
-        if (answering)
+        if (way == ANSWERING)
             answer_held(1, false);
+        else if (way == TELLING)
+            connection_tell(connection, bytes_of("lost;"));
         else
             connection_write(connection, bytes_of("lost;"));
         allocations_left = -1;
         assert_int_equal(closed, 0);
         connection_write(connection, bytes_of("not sent without it;"));
         answer_held(0, false);
-        if (!answering)
+        if (way != ANSWERING)
             answer_held(1, false);
         held_count = 0;
         assert_int_equal(loop_turn(loop, 0), 0);

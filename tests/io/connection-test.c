@@ -199,6 +199,26 @@ static void test_answers_leave_in_the_order_of_their_frames(void **state)
     }
 }
 
+static void test_what_is_told_waits_for_the_answers_owed_by_then(void **state)
+{
+    (void)state;
+    start(HOLD, OWED_MAX, LONG_US);
+    connection_tell(connection, bytes_of("at once;"));
+    peer_expect(loop, client, "at once;");
+    say("a\003b\003");
+    TURN_UNTIL(loop, held_count == 2);
+    connection_tell(connection, bytes_of("between;"));
+    say("c\003");
+    TURN_UNTIL(loop, held_count == 3);
+    answer_held(2, false);
+    answer_held(1, false);
+    connection_write(connection, bytes_of("first;"));
+    answer_held(0, false);
+    held_count = 0;
+    peer_expect(loop, client, "first;0;1;between;2;");
+    stop();
+}
+
 static void test_replies_outlive_their_connection(void **state)
 {
     (void)state;
@@ -382,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_peer_that_never_stops_sending_is_cut_off),
         cmocka_unit_test(test_lingering_peer_that_never_closes_is_cut_off),
         cmocka_unit_test(test_answers_leave_in_the_order_of_their_frames),
+        cmocka_unit_test(test_what_is_told_waits_for_the_answers_owed_by_then),
         cmocka_unit_test(test_replies_outlive_their_connection),
         cmocka_unit_test(test_a_closing_answer_is_the_last_one),
         cmocka_unit_test(test_frames_behind_a_closing_answer_are_not_handled),
