@@ -32,7 +32,7 @@ void account_pin(struct account *account)
 static bool account_idle(const struct account *account)
 {
     return account->pins == 0 && list_empty(&account->waiting.requests) &&
-           list_empty(&account->resolving);
+           list_empty(&account->waiters);
 }
 
 void subscriptions_free(struct bll *bll, struct subscription *subscriptions, unsigned count)
@@ -116,8 +116,7 @@ struct account *account_new(struct bll *bll, struct bytes userid)
     account->userid_len = (uint8_t)userid.len;
     list_init(&account->by_use);
     list_init(&account->waiting.requests);
-    list_init(&account->resolving);
-    list_init(&account->sending);
+    list_init(&account->waiters);
     list_init(&account->devices);
     list_init(&account->links);
     list_init(&account->by_staleness);
@@ -195,8 +194,7 @@ void accounts_free(struct bll *bll)
     while (!list_empty(&bll->by_use)) {
         struct account *account = LIST_FIRST(&bll->by_use, struct account, by_use);
         signon_abandon(bll, &account->waiting, PROTO_ERROR_UNAVAILABLE);
-        write_resolved(bll, account, DAL_UNAVAILABLE);
-        write_resumed(bll, account, DAL_UNAVAILABLE);
+        account_tell_waiters(account, DAL_UNAVAILABLE);
         passwd_abandon(bll, account);
         account_free(bll, account);
     }

@@ -33,14 +33,22 @@ struct request_queue {
     unsigned count;
 };
 
+struct account;
+
+/* Who has something to do that waits for an account to be loaded. */
+struct waiter {
+    struct list by_account; /* in account->waiters */
+    /* `account` is READY, or MISSING; or storage could not say: UNAVAILABLE. */
+    void (*arrived)(struct waiter *waiter, struct account *account, enum dal_outcome outcome);
+};
+
 struct account {
     UT_hash_handle hh;    /* in bll.accounts, by userid */
     UT_hash_handle by_id; /* in bll.accounts_by_id, while `id` is not 0 */
     struct list by_use;
     struct list by_staleness;     /* on bll.stale while it is to be loaded anew */
     struct request_queue waiting; /* for loading, then for the slow hash */
-    struct list resolving;        /* struct write: wait for loading, to learn the inbox */
-    struct list sending;          /* struct write of his own, wait for him to be loaded anew */
+    struct list waiters;          /* struct waiter: for loading, in order */
     struct list devices;          /* struct device.by_account */
     struct list links;            /* struct bll_link.by_account */
     struct subscription *subscriptions;
@@ -349,6 +357,12 @@ void account_arrive(struct bll *bll, struct account *account, enum dal_outcome o
                     const struct dal_account *stored);
 /* Something about it was changed in storage. */
 void account_outdate(struct bll *bll, struct account *account);
+/* `arrived` is called when the account, which is LOADING, has been loaded. */
+void account_wait(struct account *account, struct waiter *waiter,
+                  void (*arrived)(struct waiter *waiter, struct account *account,
+                                  enum dal_outcome outcome));
+/* Whoever waits for it goes on. */
+void account_tell_waiters(struct account *account, enum dal_outcome outcome);
 /* Tries again to load what could not be loaded anew; a bounded number a call. */
 void accounts_refresh(struct bll *bll);
 
@@ -509,10 +523,6 @@ void send_frame(struct bll_link *link, const struct v2_frame *frame, void *reply
 /* Takes what a message costs its sender and his address: 0, or the microseconds until it could be
  * taken. */
 MUST_USE uint64_t send_pay(struct bll *bll, struct account *sender, const struct addr *from);
-/* The recipient's account has been loaded (or is missing, or storage is away). */
-void write_resolved(struct bll *bll, struct account *recipient, enum dal_outcome outcome);
-/* The same for the sender's. */
-void write_resumed(struct bll *bll, struct account *sender, enum dal_outcome outcome);
 
 /* -- link.c: connections ---------------------------------------------------------------------- */
 

@@ -219,6 +219,23 @@ static void loading_failed(struct bll *bll, struct account *account)
         grow_stale(bll, account);
 }
 
+void account_wait(struct account *account, struct waiter *waiter,
+                  void (*arrived)(struct waiter *waiter, struct account *account,
+                                  enum dal_outcome outcome))
+{
+    waiter->arrived = arrived;
+    list_append(&account->waiters, &waiter->by_account);
+}
+
+void account_tell_waiters(struct account *account, enum dal_outcome outcome)
+{
+    while (!list_empty(&account->waiters)) {
+        struct waiter *waiter = LIST_FIRST(&account->waiters, struct waiter, by_account);
+        list_remove(&waiter->by_account);
+        waiter->arrived(waiter, account, outcome);
+    }
+}
+
 void account_arrive(struct bll *bll, struct account *account, enum dal_outcome outcome,
                     const struct dal_account *stored)
 {
@@ -232,8 +249,7 @@ void account_arrive(struct bll *bll, struct account *account, enum dal_outcome o
     else
         loading_failed(bll, account);
     signon_advance(bll, account);
-    write_resolved(bll, account, outcome);
-    write_resumed(bll, account, outcome);
+    account_tell_waiters(account, outcome);
     if (account->state == ACCOUNT_READY)
         consider_devices(bll, account);
     account_unpin(bll, account);

@@ -15,7 +15,7 @@
 
 /* A message on its way to storage. */
 struct write {
-    struct list by_wait; /* in account->resolving of its recipient, or account->sending */
+    struct waiter waiter; /* for its sender, or its recipient */
     struct bll *bll;
     struct account *sender; /* pinned */
     struct bll_link *link;  /* version 2: held; else NULL */
@@ -198,6 +198,17 @@ static void write_to_inbox(struct write *write, const struct account *recipient)
     write_to_subscription(write, recipient, account_subscription(recipient, recipient->inbox));
 }
 
+static void recipient_arrived(struct waiter *waiter, struct account *recipient,
+                              enum dal_outcome outcome)
+{
+    struct write *write = CONTAINER_OF(waiter, struct write, waiter);
+
+    if (outcome == DAL_OK)
+        write_to_inbox(write, recipient);
+    else
+        write_refuse(write, outcome_error(outcome), NULL);
+}
+
 static void write_to_user(struct write *write, struct bytes userid)
 {
     struct bll *bll = write->bll;
@@ -208,23 +219,11 @@ static void write_to_user(struct write *write, struct bytes userid)
     if (r < 0)
         write_refuse(write, submit_error(r), NULL);
     else if (recipient->state == ACCOUNT_LOADING)
-        list_append(&recipient->resolving, &write->by_wait);
+        account_wait(recipient, &write->waiter, recipient_arrived);
     else if (recipient->state == ACCOUNT_MISSING)
         write_refuse(write, PROTO_ERROR_UNKNOWN, NULL);
     else
         write_to_inbox(write, recipient);
-}
-
-void write_resolved(struct bll *bll, struct account *recipient, enum dal_outcome outcome)
-{
-    while (!list_empty(&recipient->resolving)) {
-        struct write *write = LIST_FIRST(&recipient->resolving, struct write, by_wait);
-        list_remove(&write->by_wait);
-        if (outcome == DAL_OK)
-            write_to_inbox(write, recipient);
-        else
-            write_refuse(write, outcome_error(outcome), NULL);
-    }
 }
 
 static void write_to_everyone(struct write *write)
@@ -280,7 +279,7 @@ static struct write *write_new(struct bll *bll, struct account *sender, const st
         free(write);
         return NULL;
     }
-    list_init(&write->by_wait);
+    list_init(&write->waiter.by_account);
     write->bll = bll;
     write->sender = sender;
     write->reply = origin->reply;
@@ -341,6 +340,18 @@ void write_message(struct bll *bll, struct account *sender, const struct addr *f
         bll_answer_error(bll, reply, PROTO_ERROR_INTERNAL, NULL);
 }
 
+static void sender_arrived(struct waiter *waiter, struct account *sender, enum dal_outcome outcome)
+{
+    struct write *write = CONTAINER_OF(waiter, struct write, waiter);
+
+    if (outcome == DAL_UNAVAILABLE)
+        write_refuse(write, PROTO_ERROR_UNAVAILABLE, NULL);
+    else if (write->link->account != sender)
+        write_refuse(write, PROTO_ERROR_UNKNOWN_SESSION, NULL);
+    else
+        route(write);
+}
+
 /* A sender who was changed in storage is loaded anew first: what he has just been allowed he may
  * do, and what he has been forbidden he may not. */
 static void route_when_known(struct write *write)
@@ -355,23 +366,9 @@ static void route_when_known(struct write *write)
     if (sender->state != ACCOUNT_LOADING)
         r = account_load(write->bll, sender);
     if (r == 0)
-        list_append(&sender->sending, &write->by_wait);
+        account_wait(sender, &write->waiter, sender_arrived);
     else
         write_refuse(write, r == -ENOMEM ? PROTO_ERROR_INTERNAL : PROTO_ERROR_BUSY, NULL);
-}
-
-void write_resumed(struct bll *bll, struct account *sender, enum dal_outcome outcome)
-{
-    while (!list_empty(&sender->sending)) {
-        struct write *write = LIST_FIRST(&sender->sending, struct write, by_wait);
-        list_remove(&write->by_wait);
-        if (outcome == DAL_UNAVAILABLE)
-            write_refuse(write, PROTO_ERROR_UNAVAILABLE, NULL);
-        else if (write->link->account != sender)
-            write_refuse(write, PROTO_ERROR_UNKNOWN_SESSION, NULL);
-        else
-            route(write);
-    }
 }
 
 void send_frame(struct bll_link *link, const struct v2_frame *frame, void *reply)
