@@ -25,6 +25,10 @@
     X(TLS_REQUIRED, "tls-required", "from this address only TLS is served")                        \
     X(VERSION, "version", "this version of the protocol is not spoken here")                       \
     X(TIMEOUT, "timeout", "nothing complete arrived in time")                                      \
+    X(CLOSED, "closed", "this room is closed; somebody in it has to invite you")                   \
+    X(TAKEN, "taken", "this name is in use")                                                       \
+    X(NOT_ALLOWED, "not-allowed", "only operators of the room may do that")                        \
+    X(FULL, "full", "a limit on rooms is reached")                                                 \
     X(INTERNAL, "internal", "the server failed; its log says why")
 
 enum proto_error {

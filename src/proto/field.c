@@ -32,11 +32,18 @@ static const char key_marks[] = "._-";
     .no_utf8 = "the " what " is not valid UTF-8"
 #define BYTES(limit)      "have 1 to " IN_TEXT(limit) " bytes"
 #define LINE(what, limit) LINE_OF(what, limit, BYTES(limit))
+#define IN_LINE(what, limit, wanted)                                                               \
+    .chars = CHARS_LINE, OF_LENGTH(what, limit, wanted),                                           \
+    .refused = "the " what " holds a control character; none is allowed in it",                    \
+    .colon = "the " what " holds a colon; none is allowed in it"
 #define LINE_OF(what, limit, wanted)                                                               \
     {                                                                                              \
-        .chars = CHARS_LINE, OF_LENGTH(what, limit, wanted),                                       \
-        .refused = "the " what " holds a control character; none is allowed in it",                \
-        .colon = "the " what " holds a colon; none is allowed in it"                               \
+        IN_LINE(what, limit, wanted)                                                               \
+    }
+#define ROOM(marks, wanted)                                                                        \
+    {                                                                                              \
+        IN_LINE("room", V2_ROOM_MAX, wanted),                                                      \
+            .first = (marks), .begins = "the room does not begin with '#'; it must " wanted        \
     }
 #define TOKEN(what, limit)                                                                         \
     {                                                                                              \
@@ -64,19 +71,30 @@ static const struct {
     const char *no_utf8;
     const char *refused; /* it holds what it may not hold */
     const char *colon;
+    const char *first; /* if not NULL: one of these characters stands first */
+    const char *begins;
 } fields[] = {
     [FIELD_USERID] = LINE("userid", V1_USERID_MAX),
     [FIELD_NAME] = LINE("display name", V2_NAME_MAX),
     [FIELD_PASSWORD] = LINE("password", V1_PASSWORD_MAX),
     [FIELD_NEW_PASSWORD] = LINE("new password", V2_PASSWORD_MAX),
     [FIELD_V1_RECIPIENT] = LINE_OF("recipient", V1_RECIPIENT_MAX, "be a userid, #room, % or *"),
-    [FIELD_RECIPIENT] = LINE_OF("recipient", V2_RECIPIENT_MAX, "be a userid, #room or *"),
+    [FIELD_RECIPIENT] =
+        LINE_OF("recipient", V2_RECIPIENT_MAX, "be a userid, #room, #room/userid or *"),
     [FIELD_CONVERSATION] = LINE("name of the conversation", V2_RECIPIENT_MAX),
     [FIELD_DEVICE] = LINE("device", V2_DEVICE_MAX),
     [FIELD_SESSION] = TOKEN("session", V2_SESSION_MAX),
     [FIELD_KEY] = KEY("key", V2_CKEY_MAX),
     [FIELD_KEY_OR_VERB] = KEY("key or verb", V2_CKEY_MAX),
     [FIELD_CODE] = KEY("code", 32),
+    [FIELD_KIND] = KEY("kind", 32),
+    [FIELD_ROOM] = ROOM("#", "be #name or #number"),
+    [FIELD_ROOM_OR_ALL] = ROOM("#*", "be #name, #number or *"),
+    [FIELD_TARGET] = LINE_OF("target", V2_ROOM_MAX, "be a userid, #room or *"),
+    [FIELD_PLACE] = LINE("place", V2_PLACE_MAX),
+    [FIELD_TOPIC] = {.chars = CHARS_LINE,
+                     OF_LENGTH("topic", V2_TOPIC_MAX, BYTES(V2_TOPIC_MAX)),
+                     .refused = "the topic holds a control character; none is allowed in it"},
     [FIELD_REASON] = {.chars = CHARS_TEXT,
                       OF_LENGTH("reason", V2_REASON_MAX, BYTES(V2_REASON_MAX)),
                       .refused = "the reason holds a NUL or ETX byte"},
@@ -98,8 +116,13 @@ static const struct {
                      "the time is not a decimal number of milliseconds since the epoch"},
     [NUMBER_POLL_SECONDS] = {1, 86400, "the poll interval is not a decimal number from 1 to 86400"},
     [NUMBER_PORT] = {0, UINT16_MAX, "the port is not 0 or a decimal number from 1024 to 65535"},
+    [NUMBER_ROOM] = {1, INT64_MAX, "the room's number is not a decimal number from 1"},
+    [NUMBER_COUNT] = {0, INT64_MAX, "the count is not a decimal number"},
+    [NUMBER_FROM] = {0, INT64_MAX, "the beginning is not a decimal number"},
+    [NUMBER_MAX] = {1, V2_PAST_PAGE, "the most is not a decimal number from 1 to 200"},
 };
 #define LEAST_PORT 1024 /* of those that are none */
+_Static_assert(V2_PAST_PAGE == 200, "the sentence names it");
 
 static const struct {
     size_t len; /* in bytes */
@@ -199,6 +222,8 @@ int field_check(enum field field, struct bytes value, const char **ret_reason)
         return field_refuse(-EBADMSG, fields[field].refused, ret_reason);
     if (fields[field].colon && holds_byte(value, ':'))
         return field_refuse(-EBADMSG, fields[field].colon, ret_reason);
+    if (fields[field].first && !strchr(fields[field].first, value.data[0]))
+        return field_refuse(-EBADMSG, fields[field].begins, ret_reason);
     return 0;
 }
 

@@ -28,6 +28,12 @@ enum field {
     FIELD_KEY,         /* of a client; letters, digits, '.', '_', '-' */
     FIELD_KEY_OR_VERB, /* what an error is about; the same */
     FIELD_CODE,        /* of an error; the same */
+    FIELD_KIND,        /* of a note; the same */
+    FIELD_ROOM,        /* begins with '#' */
+    FIELD_ROOM_OR_ALL, /* the same, or "*" */
+    FIELD_TARGET,      /* of a history: a userid, a room or "*" */
+    FIELD_PLACE,       /* in a list */
+    FIELD_TOPIC,       /* may hold colons */
     FIELD_REASON,      /* anything but NUL and ETX */
     FIELD_TEXT,        /* the same, of any length */
 };
@@ -38,6 +44,10 @@ enum field_number {
     NUMBER_TIME,
     NUMBER_POLL_SECONDS,
     NUMBER_PORT, /* of a signed poll */
+    NUMBER_ROOM, /* the small one */
+    NUMBER_COUNT,
+    NUMBER_FROM, /* where a history begins */
+    NUMBER_MAX,  /* of entries of a history */
 };
 
 /* A run of bytes that is written as two hexadecimal digits each. */

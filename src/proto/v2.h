@@ -28,6 +28,15 @@
 #define V2_NONCE_LEN     16
 #define V2_POLL_MAX      256 /* a poll2 datagram */
 #define V2_REASON_MAX    400 /* of an error */
+#define V2_ROOM_MAX      65  /* "#name" or "#number" */
+#define V2_TOPIC_MAX     300
+#define V2_PLACE_MAX     80 /* in a list, opaque to clients */
+
+/* Entries of one answer, at most. */
+#define V2_ROOMS_PAGE 100
+#define V2_WHO_PAGE   200
+#define V2_PAST_PAGE  200
+#define V2_PAST_BYTES 65536 /* of texts; one is always told */
 
 /* A poll or a resume whose time is further from the server's than this is refused. */
 #define V2_TIME_SLACK_MS 60000
@@ -51,7 +60,31 @@
     X(PING, "ping")         /* ping */                                                             \
     X(PONG, "pong")         /* pong */                                                             \
     X(GOODBYE, "goodbye")   /* goodbye */                                                          \
-    X(ERR, "err")           /* err:<code>:<key or verb>:<reason> */
+    X(ERR, "err")           /* err:<code>:<key or verb>:<reason> */                                \
+    X(JOIN, "join")         /* join:<room> */                                                      \
+    X(PART, "part")         /* part:<room> */                                                      \
+    X(LOOK, "look")         /* look:<room> */                                                      \
+    X(ROOMS, "rooms")       /* rooms[:<after>] */                                                  \
+    X(ROOM, "room")       /* room:<conversation>:<number>:<access>:<standing>:<members>:<topic> */ \
+    X(WHO, "who")         /* who:<room or *>[:<after>] */                                          \
+    X(MEMBER, "member")   /* member:<userid>:<presence>:<standing>:<display name> */               \
+    X(NICK, "nick")       /* nick:<new name> */                                                    \
+    X(NAMED, "named")     /* named:<display name> */                                               \
+    X(TOPIC, "topic")     /* topic:<room>:<topic> */                                               \
+    X(ACCESS, "access")   /* access:<room>:<access> */                                             \
+    X(REMOVE, "remove")   /* remove:<room>:<userid> */                                             \
+    X(INVITE, "invite")   /* invite:<room>:<userid> */                                             \
+    X(DONE, "done")       /* done:<verb> */                                                        \
+    X(HISTORY, "history") /* history:<target>:<by>:<from>:<to>:<max> */                            \
+    X(PAST, "past")       /* past:<frame> */                                                       \
+    X(UNREAD, "unread")   /* unread */                                                             \
+    X(WAITING, "waiting") /* waiting:<conversation>:<count> */                                     \
+    X(AWAIT, "await")     /* await:<conversation>:<seq> */                                         \
+    X(AWAITING, "awaiting") /* awaiting:<conversation>:<seq> */                                    \
+    X(ACKED, "acked")       /* acked:<conversation>:<seq> */                                       \
+    X(WHISPER, "whisper") /* whisper:<conversation>:<seq>:<time ms>:<room>:<from>:<name>:<text> */ \
+    X(NOTE, "note") /* note:<conversation>:<seq>:<time ms>:<kind>:<room>:<from>:<name>:<text> */   \
+    X(END, "end")   /* end:<verb>:<count>:<next> */
 
 enum v2_verb {
 #define X(symbol, verb) V2_VERB_##symbol,
@@ -67,25 +100,79 @@ struct v2_conversation {
     struct bytes name; /* "*", "#room" or a userid; may be empty in an ack */
 };
 
+enum v2_access { V2_ACCESS_OPEN, V2_ACCESS_CLOSED, V2_ACCESS_COUNT };
+
+/* What somebody is to a room. */
+enum v2_standing {
+    V2_STANDING_NONE,
+    V2_STANDING_INVITED,
+    V2_STANDING_MEMBER,
+    V2_STANDING_OPERATOR,
+    V2_STANDING_COUNT
+};
+
+enum v2_presence { V2_PRESENCE_ABSENT, V2_PRESENCE_PRESENT, V2_PRESENCE_COUNT };
+
+/* What the range of a history is told in. */
+enum v2_by { V2_BY_TIME, V2_BY_NUMBER, V2_BY_COUNT };
+
+/* What a note tells. */
+enum v2_note {
+    V2_NOTE_JOINED = 1,
+    V2_NOTE_LEFT,
+    V2_NOTE_RENAMED, /* name: the new one; text: the old one */
+    V2_NOTE_TOPIC,   /* text: the topic */
+    V2_NOTE_INVITED, /* room: to which */
+    V2_NOTE_REMOVED, /* text: the userid of who was */
+    V2_NOTE_ANNOUNCEMENT,
+    V2_NOTE_ACCESS, /* text: the access */
+    V2_NOTE_COUNT
+};
+
+const char *v2_access_name(enum v2_access access);
+const char *v2_standing_name(enum v2_standing standing);
+const char *v2_presence_name(enum v2_presence presence);
+const char *v2_by_name(enum v2_by by);
+const char *v2_note_name(enum v2_note note);
+
+/* The enum v2_note that a note's kind names; -EBADMSG: one of servers to come, to be acknowledged
+ * and ignored. */
+MUST_USE int v2_note_of(struct bytes kind);
+
 struct v2_frame {
     enum v2_verb verb;
-    struct bytes session;                /* resume, welcome, push */
-    struct bytes userid;                 /* hello; msg: the sender */
-    struct bytes password;               /* hello; passwd: the old one */
-    struct bytes new_password;           /* passwd */
-    struct bytes device;                 /* hello */
-    struct bytes key;                    /* send, sent; err: a client key or a verb */
-    struct bytes to;                     /* send */
-    struct bytes text;                   /* send, msg; err: the reason */
-    struct bytes name;                   /* welcome, msg: a display name */
-    struct bytes code;                   /* err */
-    struct v2_conversation conversation; /* sent, msg, ack */
-    uint64_t seq;                        /* sent, msg, ack */
-    uint64_t time_ms;                    /* resume, welcome, sent, msg: since the epoch */
-    uint64_t poll_seconds;               /* welcome */
-    uint8_t session_key[V2_KEY_LEN];     /* welcome */
-    uint8_t nonce[V2_NONCE_LEN];         /* push */
-    uint8_t mac[V2_MAC_LEN];             /* resume, proof */
+    struct bytes session;      /* resume, welcome, push */
+    struct bytes userid;       /* hello; msg, whisper, note: who; member; remove, invite: whom */
+    struct bytes password;     /* hello; passwd: the old one */
+    struct bytes new_password; /* passwd */
+    struct bytes device;       /* hello */
+    struct bytes key;          /* send, sent; err: a client key or a verb; done, end: a verb */
+    struct bytes to;           /* send; history: a target; else a room, in who also "*" */
+    struct bytes text;         /* send, msg, whisper; note: may be empty; err: the reason */
+    struct bytes name;         /* welcome, msg, whisper, note, member, nick, named */
+    struct bytes code;         /* err */
+    struct bytes topic;        /* topic, room; may be empty */
+    struct bytes kind;         /* note: a word, see v2_note_of() */
+    struct bytes place;        /* rooms, who: after which, empty where it is left out;
+                                * history: to where, a number or a place; end: the next, or empty */
+    struct bytes frame;        /* past: the frame within, without ETX */
+    struct v2_conversation conversation; /* sent, msg, whisper, note, ack, room, waiting, await,
+                                          * awaiting, acked */
+    struct v2_conversation room;         /* whisper, note; its id is 0 where a note has none */
+    uint64_t seq;                        /* sent, msg, whisper, note, ack, await, awaiting, acked */
+    uint64_t time_ms;          /* resume, welcome, sent, msg, whisper, note: since the epoch */
+    uint64_t poll_seconds;     /* welcome */
+    uint64_t number;           /* room: the small one */
+    uint64_t count;            /* waiting, end; room: its members */
+    uint64_t from;             /* history: milliseconds or a seq */
+    uint64_t max;              /* history: 1 to V2_PAST_PAGE */
+    enum v2_access access;     /* room, access */
+    enum v2_standing standing; /* room, member */
+    enum v2_presence presence; /* member */
+    enum v2_by by;             /* history */
+    uint8_t session_key[V2_KEY_LEN]; /* welcome */
+    uint8_t nonce[V2_NONCE_LEN];     /* push */
+    uint8_t mac[V2_MAC_LEN];         /* resume, proof */
 };
 
 /* The name of a verb as it stands on the wire. */
@@ -105,7 +192,12 @@ MUST_USE int v2_parse(struct bytes frame, struct v2_frame *ret, const char **ret
  * parser would take. */
 MUST_USE long v2_build(const struct v2_frame *frame, char *out, size_t size);
 
-/* Bytes that v2_build() needs at most for a frame whose text has `text_len` bytes. */
+/* Builds "past:" and `inner`, which is a msg, whisper or note, with the ETX: what v2_build() makes
+ * of a past, without the copy. As v2_build(). */
+MUST_USE long v2_build_past(const struct v2_frame *inner, char *out, size_t size);
+
+/* Bytes that v2_build() and v2_build_past() need at most for a frame whose text has `text_len`
+ * bytes. */
 size_t v2_frame_max(size_t text_len);
 
 /* -- signatures ------------------------------------------------------------------------------- */

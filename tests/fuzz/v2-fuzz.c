@@ -8,6 +8,18 @@
 
 static const uint8_t key[V2_KEY_LEN] = "a key of thirty-two bytes, as is";
 
+/* A past is built out of what it holds as well. */
+static void try_past(const struct v2_frame *past, const char *built, size_t size)
+{
+    struct v2_frame entry;
+    char *out = malloc(size);
+
+    MUST(out && v2_parse(past->frame, &entry, NULL) == 0);
+    MUST(size <= v2_frame_max(entry.text.len));
+    MUST(v2_build_past(&entry, out, size) == (long)size && memcmp(out, built, size) == 0);
+    free(out);
+}
+
 static void try_frame(struct bytes input)
 {
     struct v2_frame frame, again;
@@ -20,11 +32,13 @@ static void try_frame(struct bytes input)
     size_t size = input.len + 1;
     char *out = malloc(size), *more = malloc(size);
     MUST(out && more);
-    MUST(size <= v2_frame_max(frame.text.len));
+    MUST(frame.verb == V2_VERB_PAST || size <= v2_frame_max(frame.text.len));
     MUST(v2_build(&frame, out, size) == (long)size);
     MUST(v2_parse((struct bytes){.data = out, .len = size - 1}, &again, NULL) == 0);
     MUST(again.verb == frame.verb && again.seq == frame.seq && again.time_ms == frame.time_ms);
     MUST(v2_build(&again, more, size) == (long)size && memcmp(out, more, size) == 0);
+    if (frame.verb == V2_VERB_PAST)
+        try_past(&frame, out, size);
     free(out);
     free(more);
 }
