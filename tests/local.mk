@@ -16,7 +16,7 @@ AM_TESTS_ENVIRONMENT = \
 	MULTICHAT_BUILDDIR='$(abs_top_builddir)'; export MULTICHAT_BUILDDIR;
 UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 # For programs that include tests/lib/fault.h.
-FAULT_WRAPS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+FAULT_WRAPS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
 EXTRA_DIST += tests/lib
 
 include tests/util/local.mk

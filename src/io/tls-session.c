@@ -160,7 +160,8 @@ static int open_session(struct tls_session *session, const char *host)
     BIO_set_data(bio, session);
     BIO_set_init(bio, 1);
     SSL_set_bio(session->ssl, bio, bio);
-    SSL_set_app_data(session->ssl, session);
+    if (SSL_set_app_data(session->ssl, session) != 1)
+        return -ENOMEM;
     if (session->context->server) {
         SSL_set_accept_state(session->ssl);
         return 0;

@@ -4,6 +4,8 @@
 #include "connection-fixture.h"
 #include "test-clock.h"
 
+#include "tests/lib/fault.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,36 +223,6 @@ static void test_reset_while_an_answer_is_owed(void **state)
 
 /* -- faults: the n-th allocation fails, for every n */
 
-static long allocations_left = -1; /* -1: all succeed */
-
-static bool allocation_fails(void)
-{
-    if (allocations_left < 0)
-        return false;
-    return allocations_left == 0 || allocations_left-- == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return allocation_fails() ? NULL : __real_malloc(size);
-}
-
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return allocation_fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__real_realloc(void *data, size_t size);
-void *__wrap_realloc(void *data, size_t size);
-void *__wrap_realloc(void *data, size_t size)
-{
-    return allocation_fails() ? NULL : __real_realloc(data, size);
-}
-
 static void test_connection_without_memory(void **state)
 {
     (void)state;
@@ -258,7 +230,7 @@ static void test_connection_without_memory(void **state)
         start(HOLD, OWED_MAX, LONG_US);
         say("a\003b\003c");
         hang_up_sending();
-        allocations_left = n;
+        fault_countdown = n;
         for (int i = 0; i < 4 && closed == 0; i++)
             assert_int_equal(loop_turn(loop, 0), 0);
         if (held_count == 3)
@@ -266,8 +238,8 @@ static void test_connection_without_memory(void **state)
         while (held_count > 0)
             answer_held(--held_count, false);
         turn_some(loop);
-        bool all_succeeded = allocations_left > 0;
-        allocations_left = -1;
+        bool all_succeeded = fault_countdown >= 0;
+        fault_countdown = -1;
         TURN_UNTIL(loop, closed == 1);
         if (all_succeeded) {
             peer_expect(loop, client, "0;1;2;");
@@ -287,14 +259,14 @@ static void test_want_of_memory_is_told_later(void **state)
         start(HOLD, OWED_MAX, LONG_US);
         say("a\003b\003");
         TURN_UNTIL(loop, held_count == 2);
-        allocations_left = 0;
+        fault_countdown = 0;
         if (way == ANSWERING)
             answer_held(1, false);
         else if (way == TELLING)
             connection_tell(connection, bytes_of("lost;"));
         else
             connection_write(connection, bytes_of("lost;"));
-        allocations_left = -1;
+        fault_countdown = -1;
         assert_int_equal(closed, 0);
         connection_write(connection, bytes_of("not sent without it;"));
         answer_held(0, false);
@@ -314,10 +286,10 @@ static void test_new_connection_without_memory(void **state)
     const struct connection_limits limits = {.frame_max = 1, .owed_max = 1, .idle_us = LONG_US};
     int fds[2];
     tcp_pair(&fds[0], &fds[1], &client_addr);
-    allocations_left = 0;
+    fault_countdown = 0;
     int error = connection_new(loop, fds[0], &client_addr, CONNECTION_PLAIN, NULL, &limits,
                                &handler, &metrics, &connection);
-    allocations_left = -1;
+    fault_countdown = -1;
     assert_int_equal(error, -ENOMEM);
     close(fds[0]); /* still ours */
     close(fds[1]);

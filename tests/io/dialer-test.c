@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "io/dialer.h"
+#include "tests/lib/fault.h"
 #include "util/hash.h"
 
 #include <errno.h>
@@ -29,7 +30,6 @@ static bool dialling;
 static int socket_error_wanted;  /* socket() fails with it */
 static int connect_error_wanted; /* connect() fails with it */
 static bool connect_to_itself;   /* connect() happens to choose the peer's port for our end */
-static long allocations_left = -1;
 
 int __real_socket(int domain, int type, int protocol);
 int __wrap_socket(int domain, int type, int protocol);
@@ -52,34 +52,6 @@ int __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
     if (connect_to_itself)
         assert_int_equal(bind(fd, sa, len), 0);
     return __real_connect(fd, sa, len);
-}
-
-static bool allocation_fails(void)
-{
-    if (allocations_left < 0)
-        return false;
-    return allocations_left == 0 || allocations_left-- == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return allocation_fails() ? NULL : __real_malloc(size);
-}
-
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return allocation_fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__real_reallocarray(void *data, size_t count, size_t size);
-void *__wrap_reallocarray(void *data, size_t count, size_t size);
-void *__wrap_reallocarray(void *data, size_t count, size_t size)
-{
-    return allocation_fails() ? NULL : __real_reallocarray(data, count, size);
 }
 
 /* -- a dialer, and a listener that the test plays */
@@ -343,11 +315,11 @@ static void test_without_memory(void **state)
     int r = -ENOMEM;
     for (long n = 0; r < 0; n++) {
         struct dialer *fresh = NULL;
-        allocations_left = n;
+        fault_countdown = n;
         r = dialer_new(loop, &limits, &fresh);
         if (r == 0)
             r = dialer_dial(fresh, &to, on_done, &results);
-        allocations_left = -1;
+        fault_countdown = -1;
         assert_true(r == 0 || r == -ENOMEM);
         if (r == 0)
             TURN_UNTIL(loop, result_count == 1);

@@ -53,16 +53,14 @@ WITH_TEST_CLOCK = -Wl,--wrap=clock_monotonic_us
 tests_io_connection_end_test_SOURCES = tests/io/connection-end-test.c $(TEST_CLOCK) \
 	$(CONNECTION_TEST_SUPPORT)
 tests_io_connection_end_test_CFLAGS = $(UNIT_CFLAGS)
-tests_io_connection_end_test_LDFLAGS = $(AM_LDFLAGS) $(WITH_TEST_CLOCK) \
-	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
+tests_io_connection_end_test_LDFLAGS = $(AM_LDFLAGS) $(WITH_TEST_CLOCK) $(FAULT_WRAPS)
 tests_io_connection_end_test_LDADD = $(IO_TEST_LIBS)
 
 # Sockets, connecting and the allocator fail when a test says so.
 tests_io_dialer_test_SOURCES = tests/io/dialer-test.c $(IO_TEST_SUPPORT)
 tests_io_dialer_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_dialer_test_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=socket -Wl,--wrap=connect \
-	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray
+	-Wl,--wrap=socket -Wl,--wrap=connect $(FAULT_WRAPS)
 tests_io_dialer_test_LDADD = $(IO_TEST_LIBS)
 
 # Sockets, connecting, sending and the allocator fail when a test says so.
@@ -70,7 +68,7 @@ tests_io_pusher_test_SOURCES = tests/io/pusher-test.c $(IO_TEST_SUPPORT)
 tests_io_pusher_test_CFLAGS = $(UNIT_CFLAGS)
 tests_io_pusher_test_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=socket -Wl,--wrap=connect -Wl,--wrap=send -Wl,--wrap=ioctl \
-	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray
+	$(FAULT_WRAPS)
 tests_io_pusher_test_LDADD = $(IO_TEST_LIBS)
 
 TLS_TEST_SUPPORT = tests/io/tls-fixture.c tests/io/tls-fixture.h tests/io/pki.c tests/io/pki.h \
@@ -94,6 +92,7 @@ tests_io_connection_tls_test_LDADD = $(IO_TEST_LIBS)
 
 tests_io_tls_test_SOURCES = tests/io/tls-test.c $(TLS_TEST_SUPPORT)
 tests_io_tls_test_CFLAGS = $(TLS_TEST_CFLAGS)
+tests_io_tls_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
 tests_io_tls_test_LDADD = $(IO_TEST_LIBS)
 
 tests_io_tls_tickets_test_SOURCES = tests/io/tls-tickets-test.c $(TLS_TEST_SUPPORT)

@@ -5,6 +5,7 @@
 
 #include "io/pusher.h"
 #include "proto/v1.h"
+#include "tests/lib/fault.h"
 #include "util/hash.h"
 
 #include <errno.h>
@@ -39,7 +40,6 @@ static bool connect_at_once;     /* connect() returns success at once */
 static bool connect_to_itself;   /* connect() happens to choose the peer's port for our end */
 static bool send_little;         /* a byte at a time, with EAGAIN between */
 static bool never_acknowledged;  /* SIOCOUTQ says that a byte is not acknowledged */
-static long allocations_left = -1;
 
 int __real_socket(int domain, int type, int protocol);
 int __wrap_socket(int domain, int type, int protocol);
@@ -91,34 +91,6 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
     if (never_acknowledged && request == SIOCOUTQ)
         *(int *)argument = 1;
     return result;
-}
-
-static bool allocation_fails(void)
-{
-    if (allocations_left < 0)
-        return false;
-    return allocations_left == 0 || allocations_left-- == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return allocation_fails() ? NULL : __real_malloc(size);
-}
-
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return allocation_fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__real_reallocarray(void *data, size_t count, size_t size);
-void *__wrap_reallocarray(void *data, size_t count, size_t size);
-void *__wrap_reallocarray(void *data, size_t count, size_t size)
-{
-    return allocation_fails() ? NULL : __real_reallocarray(data, count, size);
 }
 
 /* -- a pusher, and a listener that the test plays */
@@ -558,9 +530,9 @@ static void test_without_memory(void **state)
     (void)state;
     int error = -1;
     for (long n = 0; error < 0; n++) {
-        allocations_left = n;
+        fault_countdown = n;
         error = push_text(MESSAGE);
-        allocations_left = -1;
+        fault_countdown = -1;
         assert_true(error == 0 || error == -ENOMEM);
         assert_int_equal(pusher_active(pusher), error == 0);
     }

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tls-fixture.h"
 
+#include "tests/lib/fault.h"
+
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -547,29 +549,20 @@ static void test_client_that_does_not_wait_is_heard(void **state)
     talk_end(&talk);
 }
 
-/* -- want of memory: OpenSSL's n-th allocation fails, for every n */
-
-static long allocations_left = -1;
-
-static bool allocation_fails(void)
-{
-    if (allocations_left < 0)
-        return false;
-    return allocations_left == 0 || allocations_left-- == 0;
-}
+/* -- want of memory: the n-th allocation, OpenSSL's among them, fails, for every n */
 
 static void *allocate(size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return allocation_fails() ? NULL : malloc(size);
+    return malloc(size);
 }
 
 static void *reallocate(void *data, size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return allocation_fails() ? NULL : realloc(data, size);
+    return realloc(data, size);
 }
 
 static void release(void *data, const char *file, int line)
@@ -610,10 +603,10 @@ static void test_sessions_without_memory(void **state)
     struct tls_context *server = plain_server(), *client = trusting_client();
     bool all_succeeded = false;
     for (long n = 0; !all_succeeded; n++) {
-        allocations_left = n;
+        fault_countdown = n;
         bool well = try_to_visit(server, client);
-        all_succeeded = allocations_left > 0;
-        allocations_left = -1;
+        all_succeeded = fault_countdown >= 0;
+        fault_countdown = -1;
         assert_true(well || !all_succeeded);
     }
     tls_context_unref(server);
