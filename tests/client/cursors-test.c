@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -233,31 +232,6 @@ static void live(int report)
     cursors_close(cursors);
 }
 
-/* Runs live() in a process whose n-th call goes wrong. True if there was an n-th. */
-static bool live_with(enum fault_kind kind, unsigned n, char *report, size_t size)
-{
-    int fds[2], status;
-    pid_t child;
-    ssize_t len;
-
-    assert_int_equal(pipe(fds), 0);
-    child = fork();
-    if (child == 0) {
-        close(fds[0]);
-        arm(kind, n);
-        live(fds[1]);
-        _exit(kind == FAULT_ERROR && fault.happened ? CRASHED : 0);
-    }
-    close(fds[1]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    len = read(fds[0], report, size - 1);
-    assert_true(len >= 0);
-    report[len] = '\0';
-    close(fds[0]);
-    return WEXITSTATUS(status) == CRASHED;
-}
-
 /* Nothing that was shown is new, nothing that was not is shown, and at most one is in doubt; what
  * may have been acknowledged is in none. */
 static void check_report(const char *report)
@@ -299,7 +273,7 @@ static void go_through(enum fault_kind kind, bool filled)
         (void)unlinkat(folder_fd, "cursors", 0);
         if (filled)
             fill_journal();
-        more = live_with(kind, ++n, report, sizeof(report));
+        more = live_with(live, kind, ++n, report, sizeof(report));
         check_report(report);
     }
     assert_string_equal(report, "12!34!56!");
@@ -330,7 +304,7 @@ static void test_a_failure_of_each_call(void **state)
                 fill_journal();
             report[0] = '\0';
             n++;
-            if (!live_with(FAULT_ERROR, n, report, sizeof(report)))
+            if (!live_with(live, FAULT_ERROR, n, report, sizeof(report)))
                 break;
             check_report(report);
             /* One failure stops nothing for good, unless it is the opening itself. */

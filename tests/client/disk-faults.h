@@ -7,14 +7,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #define CRASHED 42 /* exit code of a process that a fault ended */
 
@@ -128,4 +134,31 @@ static int remove_folder(void)
 {
     arm(FAULT_NONE, 0);
     return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Runs live() in a process whose n-th call ends it or fails. What it reports through the descriptor
+ * is a string in `report`. True if there was an n-th. */
+static inline bool live_with(void (*live)(int report), enum fault_kind kind, unsigned n,
+                             char *report, size_t size)
+{
+    int fds[2], status;
+    pid_t child;
+    ssize_t len;
+
+    assert_int_equal(pipe(fds), 0);
+    child = fork();
+    if (child == 0) {
+        close(fds[0]);
+        arm(kind, n);
+        live(fds[1]);
+        _exit(kind == FAULT_ERROR && fault.happened ? CRASHED : 0);
+    }
+    close(fds[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    len = read(fds[0], report, size - 1);
+    assert_true(len >= 0);
+    report[len] = '\0';
+    close(fds[0]);
+    return WEXITSTATUS(status) == CRASHED;
 }

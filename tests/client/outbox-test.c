@@ -334,31 +334,6 @@ static void read_back(char *ret, size_t size)
     outbox_close(outbox);
 }
 
-/* Runs live() in a process whose n-th call ends it or fails. True if there was an n-th. */
-static bool live_with(enum fault_kind kind, unsigned n, char *kept, size_t size)
-{
-    int fds[2], status;
-    pid_t child;
-    ssize_t len;
-
-    assert_int_equal(pipe(fds), 0);
-    child = fork();
-    if (child == 0) {
-        close(fds[0]);
-        arm(kind, n);
-        live(fds[1]);
-        _exit(kind == FAULT_ERROR && fault.happened ? CRASHED : 0);
-    }
-    close(fds[1]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    len = read(fds[0], kept, size - 1);
-    assert_true(len >= 0);
-    kept[len] = '\0';
-    close(fds[0]);
-    return WEXITSTATUS(status) == CRASHED;
-}
-
 /* What has to be there by what live() reported. */
 static void expect(const char *report, char *ret)
 {
@@ -373,7 +348,7 @@ static void test_a_crash_at_each_call(void **state)
     char report[16], expected[16], found[16];
     unsigned n = 1;
 
-    while (live_with(FAULT_CRASH, n++, report, sizeof(report))) {
+    while (live_with(live, FAULT_CRASH, n++, report, sizeof(report))) {
         size_t len;
         read_back(found, sizeof(found));
         expect(report, expected);
@@ -397,7 +372,7 @@ static void test_a_failure_of_each_call(void **state)
     char report[16], expected[16], found[16];
     unsigned n = 1;
 
-    while (live_with(FAULT_ERROR, n++, report, sizeof(report))) {
+    while (live_with(live, FAULT_ERROR, n++, report, sizeof(report))) {
         /* What outbox_add() took is there, what it refused is not. */
         read_back(found, sizeof(found));
         expect(report, expected);
