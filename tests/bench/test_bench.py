@@ -3,19 +3,15 @@ each, which it has to find.
 
 SPDX-License-Identifier: GPL-3.0-or-later
 """
-import json
 import os
 import socket
 import subprocess
-import tempfile
 import threading
 
 import pytest
 
+from harness import MODES, ROOMS, USERS, bench
 from multichat import ETX, PATIENCE, program
-
-USERS = ["user%d" % number for number in range(10)]
-ROOMS = {"#a": USERS[:5], "#b": USERS[5:]}
 
 
 class Server:
@@ -88,52 +84,14 @@ class Server:
         self.udp.close()
         self.tcp.close()
 
-
-def bench(server, *arguments):
-    """Runs it; returns exit status and report."""
-    with tempfile.TemporaryDirectory() as directory:
-        users, rooms = os.path.join(directory, "users"), os.path.join(directory, "rooms")
-        with open(users, "w", encoding="ascii") as file:
-            file.write("# users\n\n" + "".join("%s:secret:Name %s\n" % (n, n) for n in USERS))
-        with open(rooms, "w", encoding="ascii") as file:
-            file.write("// rooms\n\n")
-            file.writelines("%s %s\n" % (room, " ".join(names)) for room, names in ROOMS.items())
-        result = subprocess.run(
-            [program("multichat-bench"), *arguments, "--protocol", "1", "--users", users, "--rooms", rooms,
-             "--polls", "127.0.0.1:%d" % server.udp.getsockname()[1],
-             "--writes", "127.0.0.1:%d" % server.tcp.getsockname()[1],
-             "--poll-interval", "100", "--drain", "1", "--json"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE * 4, check=False)
-    assert result.returncode in (0, 1), result.stderr.decode()
-    report = json.loads(result.stdout)
-    assert report["passed"] == (result.returncode == 0)
-    return report
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(**faults):
-        servers.append(Server(**faults))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-MODES = {"conserve": ["--writers", "5", "--rate", "0", "--count", "200"],
-         "one-to-one": ["--writers", "4", "--count", "200"],
-         "fan-out": ["--writers", "2", "--count", "50"],
-         "backlog": ["--writers", "3", "--count", "200"],
-         "push": ["--writers", "2", "--count", "200"],
-         "polls": ["--seconds", "1"]}
+    def arguments(self):
+        return ["--protocol", "1", "--polls", "127.0.0.1:%d" % self.udp.getsockname()[1],
+                "--writes", "127.0.0.1:%d" % self.tcp.getsockname()[1]]
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_right_server_passes(serve, mode):
-    report = bench(serve(), mode, *MODES[mode], "--pid", str(os.getpid()))
+    report = bench(mode, *MODES[mode], "--pid", str(os.getpid()), *serve())
     assert report["passed"], report
     assert report["resident-after"] > 0
     if mode == "polls":
@@ -178,19 +136,19 @@ class Swap:
     (lose, "lost"), (repeat, "repeated"), (stray, "unexpected"), (damage, "damaged")],
     ids=lambda value: value if isinstance(value, str) else "")
 def test_fault_is_found(serve, mangle, figure):
-    report = bench(serve(mangle=mangle), "conserve", *MODES["conserve"])
+    report = bench("conserve", *MODES["conserve"], *serve(mangle=mangle))
     assert report[figure] > 0
     assert not report["passed"]
 
 
 def test_wrong_order_is_found(serve):
-    report = bench(serve(mangle=Swap()), "one-to-one", "--writers", "1", "--count", "100")
+    report = bench("one-to-one", "--writers", "1", "--count", "100", *serve(mangle=Swap()))
     assert report["out-of-order"] == 1
     assert not report["passed"]
 
 
 def test_repeats_can_be_tolerated(serve):
-    report = bench(serve(mangle=repeat), "conserve", *MODES["conserve"], "--tolerate-repeats")
+    report = bench("conserve", *MODES["conserve"], "--tolerate-repeats", *serve(mangle=repeat))
     assert report["repeated"] == 1
     assert report["passed"]
 
@@ -198,14 +156,14 @@ def test_repeats_can_be_tolerated(serve):
 def test_refused_messages_are_not_owed(serve):
     refuse = {"answer": lambda count: b"err:busy:later" if count % 2 else b"ack",
               "mangle": lambda count, deliveries: [] if count % 2 else deliveries}
-    report = bench(serve(**refuse), "one-to-one", "--writers", "1", "--count", "100")
+    report = bench("one-to-one", "--writers", "1", "--count", "100", *serve(**refuse))
     assert report["passed"] and report["refused"] == 50 == report["acknowledged"]
 
 
 def test_uncertain_messages_may_come_or_not(serve):
     unsure = {"answer": lambda count: b"err:uncertain:?" if count % 2 else b"ack",
               "mangle": lambda count, deliveries: [] if count % 4 == 1 else deliveries}
-    report = bench(serve(**unsure), "one-to-one", "--writers", "1", "--count", "100")
+    report = bench("one-to-one", "--writers", "1", "--count", "100", *serve(**unsure))
     assert report["passed"] and report["unacknowledged"] == 50
 
 

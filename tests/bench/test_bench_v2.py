@@ -4,21 +4,16 @@ thing, and against the real one.
 SPDX-License-Identifier: GPL-3.0-or-later
 """
 import contextlib
-import json
-import os
 import secrets
 import socket
-import subprocess
-import tempfile
 import threading
 
 import pytest
 
-from multichat import ETX, PATIENCE, Daemon, program
+from harness import MODES, ROOMS, USERS, bench, run
+from multichat import ETX, PATIENCE, Daemon
 from v2 import mac, now_ms
 
-USERS = ["user%d" % number for number in range(8)]
-ROOMS = {"#a": USERS[:4], "#b": USERS[4:]}
 NUMBERS = {name: number for number, name in enumerate(["*", *ROOMS, *USERS], 1)}
 
 
@@ -189,50 +184,6 @@ class Server:
     def arguments(self):
         return ["--polls", "127.0.0.1:%d" % self.udp.getsockname()[1],
                 "--writes", "127.0.0.1:%d" % self.tcp.getsockname()[1]]
-
-
-def run(*arguments):
-    """Runs it; returns the process's result."""
-    with tempfile.TemporaryDirectory() as directory:
-        users, rooms = os.path.join(directory, "users"), os.path.join(directory, "rooms")
-        with open(users, "w", encoding="ascii") as file:
-            file.write("".join("%s:pw-%s\n" % (name, name) for name in USERS))
-        with open(rooms, "w", encoding="ascii") as file:
-            file.writelines("%s %s\n" % (room, " ".join(names)) for room, names in ROOMS.items())
-        return subprocess.run(
-            [program("multichat-bench"), arguments[0], "--drain", "1", *arguments[1:],
-             "--users", users, "--rooms", rooms, "--poll-interval", "100", "--json"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE * 4, check=False)
-
-
-def bench(*arguments):
-    """The report of a run that could be made."""
-    result = run(*arguments)
-    assert result.returncode in (0, 1), result.stderr.decode()
-    report = json.loads(result.stdout)
-    assert report["passed"] == (result.returncode == 0)
-    return report
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(**faults):
-        servers.append(Server(**faults))
-        return servers[-1].arguments()
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-MODES = {"conserve": ["--writers", "4", "--rate", "0", "--count", "200"],
-         "one-to-one": ["--writers", "4", "--count", "200"],
-         "fan-out": ["--writers", "2", "--count", "50"],
-         "backlog": ["--writers", "3", "--count", "200"],
-         "push": ["--writers", "2", "--count", "200"],
-         "polls": ["--seconds", "1"]}
 
 
 def check_right(report, mode):
