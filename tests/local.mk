@@ -29,6 +29,7 @@ include tests/io/local.mk
 include tests/config/local.mk
 include tests/daemon/local.mk
 include tests/admin/local.mk
+include tests/screen/local.mk
 include tests/client/local.mk
 include tests/conservation/local.mk
 include tests/dialogue/local.mk

@@ -1,4 +1,4 @@
-# client: multichat(1). May use util, proto, io (to listen) and config.
+# client: multichat(1). May use util, proto, io (to listen), config and screen.
 noinst_LIBRARIES += src/client/libclient.a
 src_client_libclient_a_SOURCES = \
 	src/client/account.c src/client/account.h \
@@ -48,7 +48,7 @@ else
 src_client_libclient_a_SOURCES += src/client/terminal-none.c
 endif
 src_client_libclient_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(READLINE_CFLAGS) $(SODIUM_CFLAGS)
-CLIENT_LIBS = src/client/libclient.a $(CONFIG_LIBS) $(IO_LIBS) $(JANSSON_LIBS) $(READLINE_LIBS)
+CLIENT_LIBS = src/client/libclient.a $(SCREEN_LIBS) $(CONFIG_LIBS) $(IO_LIBS) $(JANSSON_LIBS) $(READLINE_LIBS)
 
 bin_PROGRAMS += multichat
 multichat_SOURCES = src/client/main.c

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/printable.h"
 
+#include "screen/spelling.h"
 #include "util/utf8.h"
 
 #include <stdbool.h>
@@ -10,39 +11,10 @@
 
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
-/* Characters that are not shown as they are: they control the terminal, turn the direction of
- * text, or take no room. */
-static const struct range {
-    uint32_t first, last;
-} hidden[] = {
-    {0x0080, 0x009f},   /* C1 controls */
-    {0x00ad, 0x00ad},   /* soft hyphen */
-    {0x061c, 0x061c},   /* Arabic letter mark */
-    {0x115f, 0x1160},   /* Hangul fillers */
-    {0x180e, 0x180e},   /* Mongolian vowel separator */
-    {0x200b, 0x200b},   /* zero-width space */
-    {0x200e, 0x200f},   /* left-to-right and right-to-left mark */
-    {0x2028, 0x202e},   /* line and paragraph separator, bidi embeddings and overrides */
-    {0x2060, 0x206f},   /* word joiner, invisible operators, bidi isolates */
-    {0x3164, 0x3164},   /* Hangul filler */
-    {0xfeff, 0xfeff},   /* byte order mark */
-    {0xffa0, 0xffa0},   /* halfwidth Hangul filler */
-    {0xfff9, 0xfffb},   /* interlinear annotation */
-    {0xfffe, 0xffff},   /* no characters */
-    {0xe0000, 0xe0fff}, /* tags and further variation selectors */
-};
-
-static bool is_hidden(uint32_t c)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
-        if (c >= hidden[i].first && c <= hidden[i].last)
-            return true;
-    return false;
-}
-
 void printable_write(FILE *out, struct bytes text, enum printable_kind kind)
 {
     while (text.len > 0) {
+        char spelling[SPELLING_MAX];
         uint32_t c;
         int len = utf8_decode(text, &c);
 
@@ -53,10 +25,8 @@ void printable_write(FILE *out, struct bytes text, enum printable_kind kind)
             fputs("\n    | ", out);
         } else if (c == '\t' && kind == PRINTABLE_TEXT) {
             fputc('\t', out);
-        } else if (c < 0x20 || c == 0x7f) {
-            fprintf(out, "^%c", (int)(c ^ 0x40));
-        } else if (is_hidden(c)) {
-            fprintf(out, "\\u{%X}", (unsigned)c);
+        } else if (spelling_of(c, spelling) > 0) {
+            fputs(spelling, out);
         } else {
             fwrite(text.data, 1, (size_t)len, out);
         }

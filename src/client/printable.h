@@ -16,9 +16,8 @@ enum printable_kind {
     PRINTABLE_TEXT, /* tabs stay, and further lines are set off by "    | " */
 };
 
-/* Writes `text` to `out`: C0 controls as ^X, other controls and format characters (bidi, zero
- * width, separators) as \u{HEX}, bytes that are no UTF-8 as U+FFFD. The joiners U+200C and U+200D
- * stay: scripts and emoji need them. */
+/* Writes `text` to `out`: what must not be shown as it is, is spelt out (screen/spelling.h);
+ * bytes that are no UTF-8 become U+FFFD. */
 void printable_write(FILE *out, struct bytes text, enum printable_kind kind);
 
 /* The line for a message: "[12:34] Alice (alice): text\n". One that was written to a room is marked
