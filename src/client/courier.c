@@ -22,7 +22,7 @@ int courier_init(struct courier *courier, struct account *account, struct outbox
         .userdata = userdata,
         /* What an earlier run could not hand over goes alone, lest what is said now overtakes it
          * should it be put off once more. */
-        .window = outbox_count(outbox) > 0 ? 1 : COURIER_WINDOW,
+        .window = outbox && outbox_count(outbox) > 0 ? 1 : COURIER_WINDOW,
         .idle_at = UINT64_MAX,
     };
     return link_init(&courier->link, account);
@@ -31,6 +31,11 @@ int courier_init(struct courier *courier, struct account *account, struct outbox
 void courier_deinit(struct courier *courier)
 {
     link_deinit(&courier->link);
+}
+
+void courier_set_exchange(struct courier *courier, struct exchange *exchange)
+{
+    courier->exchange = exchange;
 }
 
 void courier_resume(struct courier *courier)
@@ -59,22 +64,36 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static size_t messages(const struct courier *courier)
+{
+    return courier->outbox ? outbox_count(courier->outbox) : 0;
+}
+
 /* True if there are messages that are not on their way. */
 static bool has_more(const struct courier *courier)
 {
-    return outbox_count(courier->outbox) > courier->flight_count;
+    return messages(courier) > courier->flight_count;
+}
+
+static bool has_calls(const struct courier *courier)
+{
+    return courier->exchange && exchange_needs_link(courier->exchange);
 }
 
 uint64_t courier_due(const struct courier *courier)
 {
     uint64_t due = earlier(link_due(&courier->link), courier->idle_at);
+    bool more = courier->flight_count < courier->window && has_more(courier);
 
     if (courier->flight_count > 0)
         due = earlier(due, courier->answer_by);
-    if (courier->flight_count < courier->window && has_more(courier) && !courier->suspended &&
-        (!courier_busy(courier) || courier->retry_at > 0))
-        due = earlier(due, courier->retry_at);
-    return due;
+    if (courier->exchange)
+        due = earlier(due, exchange_due(courier->exchange));
+    if (courier->suspended)
+        return has_calls(courier) ? 0 : due;
+    if (courier_busy(courier))
+        return more && courier->retry_at > 0 ? earlier(due, courier->retry_at) : due;
+    return (more || has_calls(courier)) && !courier->lost ? earlier(due, courier->retry_at) : due;
 }
 
 /* -- what becomes of messages -------------------------------------------------------------------
@@ -97,9 +116,11 @@ static void put_off(struct courier *courier, uint64_t least, uint64_t now)
 }
 
 /* There is no link any more, and no answer to what was on its way: it is sent again. */
-static void unlinked(struct courier *courier)
+static void unlinked(struct courier *courier, const char *code, const char *reason)
 {
     link_close(&courier->link);
+    if (courier->exchange)
+        exchange_unlinked(courier->exchange, code, reason);
     courier->flight_count = 0;
     courier->idle_at = UINT64_MAX;
 }
@@ -112,13 +133,13 @@ static void tell_all(struct courier *courier, enum courier_event event, const ch
     const struct courier_report report = {
         .event = event, .recipient = "", .code = code, .reason = reason, .pause_us = pause_us};
 
-    if (outbox_count(courier->outbox) > 0)
+    if (messages(courier) > 0 || has_calls(courier))
         courier->callback(courier->userdata, &report);
 }
 
 static void unreachable(struct courier *courier, const char *reason, uint64_t now)
 {
-    unlinked(courier);
+    unlinked(courier, "", reason);
     put_off(courier, 0, now);
     tell_all(courier, COURIER_UNREACHABLE, "", reason, 0);
 }
@@ -145,16 +166,18 @@ static void unlink_broken(struct courier *courier, uint64_t now)
     struct link *link = &courier->link;
     enum courier_event event = link->code[0] ? judge(bytes_of(link->code)) : COURIER_UNREACHABLE;
 
-    unlinked(courier);
+    unlinked(courier, link->code, link->reason);
     put_off(courier, link->pause_us, now);
     tell_all(courier, event, link->code, link->reason, link->pause_us);
 }
 
 static void shut_out(struct courier *courier)
 {
-    unlinked(courier);
+    unlinked(courier, "", "");
     courier->suspended = true;
     tell_all(courier, COURIER_SHUT_OUT, "", "", 0);
+    if (courier->exchange)
+        exchange_shut_out(courier->exchange);
 }
 
 /* What is told of a message; those that are settled leave the outbox. */
@@ -267,7 +290,7 @@ static void told_off(struct courier *courier, const struct v2_frame *frame, uint
     case PROTO_ERROR_UNKNOWN_SESSION:
     case PROTO_ERROR_NOT_SIGNED_ON:
         account_drop(courier->link.account, courier->link.session.generation);
-        unlinked(courier);
+        unlinked(courier, "", reason);
         put_off(courier, 0, now);
         break;
     case PROTO_ERROR_DENIED:
@@ -286,6 +309,10 @@ static void take_answer(struct courier *courier, const struct v2_frame *frame, u
     bool err = frame->verb == V2_VERB_ERR;
     struct courier_flight *flight = NULL;
 
+    if (courier->exchange && exchange_take(courier->exchange, frame, now)) {
+        courier->pause = 0;
+        return;
+    }
     if (err || frame->verb == V2_VERB_SENT)
         flight = find_flight(courier, frame->key);
     /* A frame that is too long is not read as far as to tell whose it is. But answers come in the
@@ -339,7 +366,7 @@ static bool in_flight(const struct courier *courier, const struct outbox_entry *
 
 static const struct outbox_entry *next_entry(const struct courier *courier)
 {
-    const struct outbox_entry *entry = outbox_first(courier->outbox);
+    const struct outbox_entry *entry = courier->outbox ? outbox_first(courier->outbox) : NULL;
 
     while (entry && in_flight(courier, entry))
         entry = outbox_next(courier->outbox, entry);
@@ -409,7 +436,7 @@ static void send_more(struct courier *courier, uint64_t now)
 /* Opens the link when there is something to send, and closes it when there was nothing for long. */
 static void tend_link(struct courier *courier, const struct addr *server, uint64_t now)
 {
-    bool idle = outbox_count(courier->outbox) == 0;
+    bool idle = messages(courier) == 0 && !has_calls(courier);
 
     if (!courier_busy(courier)) {
         if (server && !idle && !courier->suspended && now >= courier->retry_at)
@@ -426,13 +453,26 @@ static void tend_link(struct courier *courier, const struct addr *server, uint64
     }
 }
 
+/* Calls have their time also while there is no link. */
+static void turn_exchange(struct courier *courier, uint64_t now)
+{
+    struct link *link = courier->link.state == LINK_UP ? &courier->link : NULL;
+
+    if (courier->exchange && exchange_turn(courier->exchange, link, now) < 0)
+        unreachable(courier, "it gives no answer", now);
+}
+
 void courier_turn(struct courier *courier, const struct addr *server, short revents, uint64_t now)
 {
+    courier->lost = !server;
     follow_link(courier, revents, now);
     if (courier->flight_count > 0 && now >= courier->answer_by)
         unreachable(courier, "it gives no answer", now);
+    if (courier->suspended && courier->exchange)
+        exchange_shut_out(courier->exchange);
     tend_link(courier, server, now);
     follow_link(courier, 0, now);
+    turn_exchange(courier, now);
     if (courier->link.state == LINK_UP)
         send_more(courier, now);
 }

@@ -5,6 +5,8 @@
  * is sent again, and the server, which knows the key, gives the first answer once more. The link is
  * kept for a moment after the last message, then closed: an idle client costs the server no socket.
  *
+ * What is asked of the server otherwise (client/exchange.h) goes over the same link.
+ *
  * It never waits and is driven like its link. Used by the input thread alone.
  *
  * What becomes of a message:
@@ -18,6 +20,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "client/exchange.h"
 #include "client/link.h"
 #include "client/outbox.h"
 #include "util/clock.h"
@@ -39,7 +42,8 @@ enum courier_event {
 
 struct courier_report {
     enum courier_event event;
-    const struct outbox_entry *entry; /* about to be removed, or kept; NULL: it is about all */
+    const struct outbox_entry *entry; /* about to be removed, or kept; NULL: it is about all that
+                                       * waits, messages and calls */
     const char *recipient;            /* as it was written; "" when it is not known */
     const char *code;                 /* of a refusal, else "" */
     const char *reason;               /* in words, as the server or the system gave it */
@@ -55,7 +59,8 @@ unsigned courier_pause_seconds(const struct courier_report *report);
 typedef void (*courier_fn)(void *userdata, const struct courier_report *report);
 
 struct courier {
-    struct outbox *outbox; /* borrowed */
+    struct outbox *outbox; /* borrowed, as the next; NULL: there is none */
+    struct exchange *exchange;
     courier_fn callback;
     void *userdata;
     struct link link;
@@ -70,13 +75,18 @@ struct courier {
     uint64_t idle_at;   /* when to close the link; UINT64_MAX while there is something to do */
     uint64_t retry_at;  /* nothing is sent before; 0: at once */
     uint64_t pause;     /* the last one, 0 after a success */
+    bool lost;          /* the server's address is not known */
     bool suspended;     /* after COURIER_SHUT_OUT */
 };
 
-/* `account` and `outbox` are borrowed. 0 or -errno. */
+/* `account` and `outbox` are borrowed; without an outbox (NULL) it carries requests alone. 0 or
+ * -errno. */
 MUST_USE int courier_init(struct courier *courier, struct account *account, struct outbox *outbox,
                           courier_fn callback, void *userdata);
 void courier_deinit(struct courier *courier);
+
+/* Before the first turn: whose requests are to be carried, too. Borrowed. */
+void courier_set_exchange(struct courier *courier, struct exchange *exchange);
 
 /* Tries again at once what was put off: the server is back, or the user wants it. */
 void courier_resume(struct courier *courier);

@@ -89,13 +89,9 @@ static bool wants_lines(const struct input *input)
 static int time_left(const struct input *input, uint64_t now)
 {
     uint64_t due = courier_due(&input->courier);
-    struct addr server;
 
     if (input->lines_wait && outbox_has_room(input->outbox, CLIENT_TEXT_MAX))
         return 0;
-    /* Without an address the courier waits for it, not for its time. */
-    if (!courier_busy(&input->courier) && !session_server(input->session, &server))
-        due = UINT64_MAX;
     if (input->adopt_at < due)
         due = input->adopt_at;
     if (input->give_up_at < due)

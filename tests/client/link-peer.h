@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -92,6 +94,8 @@ static inline void peer_accept(void)
     peer_await(peer.listener, POLLIN);
     peer.fd = accept(peer.listener, NULL, NULL);
     assert_true(peer.fd >= 0);
+    /* What was said is there then. */
+    assert_int_equal(setsockopt(peer.fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
     peer.len = 0;
 }
 

@@ -5,6 +5,7 @@ client_units = \
 	tests/client/courier-test \
 	tests/client/cursors-test \
 	tests/client/device-test \
+	tests/client/exchange-test \
 	tests/client/lines-test \
 	tests/client/link-test \
 	tests/client/options-test \
@@ -33,6 +34,11 @@ tests_client_cursors_test_LDFLAGS = $(AM_LDFLAGS) $(DISK_FAULT_WRAPS)
 tests_client_device_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_device_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_device_test_LDFLAGS = $(AM_LDFLAGS) $(DISK_FAULT_WRAPS)
+tests_client_exchange_test_SOURCES = tests/client/exchange-test.c \
+	tests/client/home.h tests/client/link-peer.h \
+	tests/io/support.c tests/io/support.h
+tests_client_exchange_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_exchange_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_lines_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_lines_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_link_test_SOURCES = tests/client/link-test.c \
