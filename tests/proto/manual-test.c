@@ -152,6 +152,13 @@ static void check_line(struct story *story, char *line)
     memcpy(story->signed_part, line, strlen(line) + 1);
 }
 
+/* Nothing that an example would add to. */
+static bool is_plain(enum v2_verb verb)
+{
+    return verb == V2_VERB_DETACH || verb == V2_VERB_DETACHED || verb == V2_VERB_PING ||
+           verb == V2_VERB_PONG || verb == V2_VERB_PASSWD;
+}
+
 static void examples_are_right(void **state)
 {
     const char *folder = getenv("MULTICHAT_SRCDIR");
@@ -172,14 +179,9 @@ static void examples_are_right(void **state)
     }
     (void)fclose(page);
 
-    static const enum v2_verb shown[] = {
-        V2_VERB_HELLO, V2_VERB_RESUME, V2_VERB_WELCOME, V2_VERB_SEND,
-        V2_VERB_SENT,  V2_VERB_MSG,    V2_VERB_ATTACH,  V2_VERB_PUSH,
-        V2_VERB_PROOF, V2_VERB_ACK,    V2_VERB_ERR,     V2_VERB_GOODBYE,
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
-        if (story.verbs[shown[i]] == 0)
-            fail_msg("there is no example of %s", v2_verb_name(shown[i]));
+    for (int verb = 0; verb < V2_VERB_COUNT; verb++)
+        if (story.verbs[verb] == 0 && !is_plain((enum v2_verb)verb))
+            fail_msg("there is no example of %s", v2_verb_name((enum v2_verb)verb));
     for (int i = 0; i < V2_STATE_COUNT; i++)
         assert_int_equal(story.states[i], 1);
     assert_int_equal(story.polls, 2);

@@ -80,6 +80,12 @@ def test_the_protocol_page_has_the_limits_of_the_code():
                         ("V2_NAME_MAX", "display name Ta {} Ta"),
                         ("V2_DEVICE_MAX", "device Ta {} Ta"),
                         ("V2_RECIPIENT_MAX", "to Ta {} Ta"),
+                        ("V2_ROOM_MAX", "room Ta {} Ta"),
+                        ("V2_TOPIC_MAX", "topic Ta {} Ta"),
+                        ("V2_PLACE_MAX", "after, next Ta {} Ta"),
+                        ("V2_ROOMS_PAGE", "at most {} in one answer"),
+                        ("V2_WHO_PAGE", "for each, at most {}, then"),
+                        ("V2_PAST_PAGE", "How many at most, 1 to {}."),
                         ("V2_CKEY_MAX", "key of a message Ta {} Ta"),
                         ("V2_SESSION_MAX", "session Ta {} Ta"),
                         ("V2_REASON_MAX", "reason Ta {} Ta"),
@@ -87,6 +93,13 @@ def test_the_protocol_page_has_the_limits_of_the_code():
                         ("V2_MAC_LEN", "hexadecimal digits: {} bytes"),
                         ("V2_POLL_MAX", "at most {} bytes")):
         assert words.format(limits[name]) in page, name
+
+
+def test_the_protocol_page_has_every_kind_of_note():
+    table = re.search(r"notes\[\] = \{(.*?)\};", tree.read("src/proto/v2-word.c"), re.DOTALL)
+    kinds = re.findall(r'"([a-z]+)"', table.group(1))
+    assert len(kinds) == 8
+    assert [kind for kind in kinds if ".It Cm %s Ta " % kind not in protocol()] == []
 
 
 def test_the_protocol_page_has_every_verb_and_state():
@@ -111,4 +124,4 @@ def test_the_examples_are_what_their_bytes_say():
         words = re.sub(r"\\\[u([0-9A-F]{4})\]", lambda m: chr(int(m.group(1), 16)), words)
         assert bytes.fromhex(dump) == words.replace("<ETX>", "\x03").encode()
         checked += 1
-    assert checked == 10
+    assert checked == 11
