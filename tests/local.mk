@@ -19,11 +19,12 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 FAULT_WRAPS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
 EXTRA_DIST += tests/lib
 
+# First what takes longest, so that with make -j nothing is left to wait for in the end.
+include tests/dal/local.mk
 include tests/util/local.mk
 include tests/proto/local.mk
 include tests/model/local.mk
 include tests/auth/local.mk
-include tests/dal/local.mk
 include tests/bll/local.mk
 include tests/io/local.mk
 include tests/config/local.mk
@@ -39,6 +40,12 @@ include tests/bench/local.mk
 include tests/boot/local.mk
 include tests/fuzz/local.mk
 include tests/tree/local.mk
+
+# Every test but the one that boots a system, in which another build is installed (see
+# tests/boot/boot-test.sh).
+.PHONY: check-build
+check-build:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(filter-out tests/boot/%,$(TESTS))'
 
 # What has threads of its own, for a build with --enable-sanitizers=thread.
 .PHONY: check-threads
