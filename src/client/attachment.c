@@ -157,6 +157,8 @@ static void take_frame(struct attachment *attachment, const struct v2_frame *fra
         attachment->deadline = UINT64_MAX; /* it lives */
     switch (frame->verb) {
     case V2_VERB_MSG:
+    case V2_VERB_WHISPER:
+    case V2_VERB_NOTE:
         if (session_deliver(attachment->session, frame) < 0)
             failed(attachment, "out of memory", 0, now);
         break;

@@ -160,8 +160,10 @@ static bool post(struct input *input, struct bytes to, struct bytes text)
     }
     input->shut_out = false;
     if (input->terminal) {
-        const struct v2_frame own = {
-            .time_ms = clock_real_ms(), .conversation = {.name = to}, .text = text};
+        const struct v2_frame own = {.verb = V2_VERB_MSG,
+                                     .time_ms = clock_real_ms(),
+                                     .conversation = {.name = to},
+                                     .text = text};
         bool touched;
         (void)!show_message(input, &own, true, false, &touched);
         if (bytes_is(to, input->invocation->settings.user))

@@ -10,6 +10,7 @@ src_client_libclient_a_SOURCES = \
 	src/client/cursors.c src/client/cursors.h \
 	src/client/device.c src/client/device.h \
 	src/client/echo.c src/client/echo.h \
+	src/client/entry.c src/client/entry.h \
 	src/client/exchange.c src/client/exchange.h \
 	src/client/folder.c src/client/folder.h \
 	src/client/input.c src/client/input.h \

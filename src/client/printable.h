@@ -20,8 +20,13 @@ enum printable_kind {
  * bytes that are no UTF-8 become U+FFFD. */
 void printable_write(FILE *out, struct bytes text, enum printable_kind kind);
 
-/* The line for a message: "[12:34] Alice (alice): text\n". One that was written to a room is marked
- * [#room], one to the user alone [direct]. With `own` it is "[12:34] I: text\n", marked [#room] or
- * [to NAME]; with `again` it says that it may have been shown before. A message that is not of
- * `now`'s day (local time) bears its date too. Freed by the caller; NULL without memory. */
-MUST_USE char *printable_message(const struct v2_frame *msg, bool own, bool again, time_t now);
+/* The line for an entry (client/entry.h): "[12:34] Alice (alice): text\n". One that was written to
+ * a room is marked [#room], one to the user alone [direct], a whisper [#room whisper]. With `own`
+ * it is "[12:34] I: text\n", marked [#room], [to NAME] or [#room whisper to NAME]; with `again` it
+ * says that it may have been shown before. An entry that is not of `now`'s day (local time) bears
+ * its date too.
+ *
+ * A note is "[12:34] -- Bob (bob) has joined #room\n" and the like; "" where nothing is to be
+ * shown: a note of a kind that is not known, or a new name that is told to a room, for everyone is
+ * told of it too. Freed by the caller; NULL without memory. */
+MUST_USE char *printable_message(const struct v2_frame *entry, bool own, bool again, time_t now);

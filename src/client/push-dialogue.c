@@ -30,6 +30,8 @@ enum push_verdict push_dialogue_take(struct push_dialogue *dialogue, struct byte
                                            : PUSH_BREAK;
     switch (parsed.verb) {
     case V2_VERB_MSG:
+    case V2_VERB_WHISPER:
+    case V2_VERB_NOTE:
         *ret = parsed;
         return PUSH_MESSAGE;
     case V2_VERB_PONG:

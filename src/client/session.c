@@ -268,8 +268,8 @@ void session_set_reached_by(struct session *session, enum reached_by by)
 
 /* -- the mailbox ------------------------------------------------------------------------------ */
 
-/* The parts of a message that are text. */
-#define MSG_PARTS 4
+/* The parts of an entry that are text. */
+#define MSG_PARTS 6
 
 static void list_parts(struct v2_frame *msg, struct bytes *ret[MSG_PARTS])
 {
@@ -277,14 +277,20 @@ static void list_parts(struct v2_frame *msg, struct bytes *ret[MSG_PARTS])
     ret[1] = &msg->userid;
     ret[2] = &msg->name;
     ret[3] = &msg->text;
+    ret[4] = &msg->kind;
+    ret[5] = &msg->room.name;
 }
 
 static size_t incoming_size(const struct incoming *incoming)
 {
-    const struct v2_frame *msg = &incoming->msg;
+    struct v2_frame msg = incoming->msg;
+    struct bytes *parts[MSG_PARTS];
+    size_t size = sizeof(*incoming);
 
-    return sizeof(*incoming) + msg->conversation.name.len + msg->userid.len + msg->name.len +
-           msg->text.len;
+    list_parts(&msg, parts);
+    for (size_t i = 0; i < MSG_PARTS; i++)
+        size += parts[i]->len;
+    return size;
 }
 
 int session_deliver(struct session *session, const struct v2_frame *msg)
@@ -302,7 +308,8 @@ int session_deliver(struct session *session, const struct v2_frame *msg)
     out = incoming->bytes;
     list_parts(&incoming->msg, parts);
     for (size_t i = 0; i < MSG_PARTS; i++) {
-        memcpy(out, parts[i]->data, parts[i]->len);
+        if (parts[i]->len > 0)
+            memcpy(out, parts[i]->data, parts[i]->len);
         parts[i]->data = out;
         out += parts[i]->len;
     }

@@ -52,7 +52,7 @@ enum listening {
     LISTENING_BOUND,
 };
 
-/* A message on its way to the screen and back. */
+/* A message, whisper or note (client/entry.h) on its way to the screen and back. */
 struct incoming {
     struct list link;
     struct v2_frame msg; /* its parts are in `bytes` */

@@ -258,15 +258,21 @@ class FakeServer:
         wait_until(lambda: self.devices, "a sign-on", self.changed)
         return list(self.devices.values())[-1]
 
-    def deliver(self, text, name="Bob", userid="bob", when=None, to="1/*", device=None):
-        """Leaves a message for the device; its (conversation number, seq)."""
+    def deliver(self, text, name="Bob", userid="bob", when=None, to="1/*", device=None,
+                whispered=None, note=None):
+        """Leaves a message for the device; its (conversation number, seq). `whispered`: it is a
+        whisper in that room ("17/#room"). `note`: it is one of that kind."""
         device = device or self.device()
         with self.changed:
             number = int(to.split("/")[0])
             self.seqs[number] += 1
             seq = self.seqs[number]
-            frame = "msg:%s:%d:%d:%s:%s:%s" % (
-                to, seq, now_ms() if when is None else when * 1000, userid, name, text)
+            verb = "note" if note else "whisper" if whispered else "msg"
+            about = [note] if note else []
+            if note or whispered:
+                about.append(whispered or "-")
+            frame = ":".join([verb, to, str(seq), str(now_ms() if when is None else when * 1000)]
+                             + about + [userid, name, text])
             device.log.append((number, seq, frame))
             if device.stream:
                 device.stream.write(frame)

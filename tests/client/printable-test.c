@@ -108,12 +108,65 @@ static void test_messages(void **state)
         check_message(&rows[i]);
 }
 
+/* The line for the entry in a frame, as it is shown on the day it was written. */
+static void check_entry(const char *text, bool own, const char *expected)
+{
+    struct v2_frame entry;
+    char *line;
+
+    assert_int_equal(v2_parse(bytes_of(text), &entry, NULL), 0);
+    line = printable_message(&entry, own, false, 0);
+    assert_string_equal(line, expected);
+    free(line);
+}
+
+static void test_whispers(void **state)
+{
+    check_entry("whisper:9/alice:4:0:17/#room:bob:Bob:psst", false,
+                "[00:00] [#room whisper] Bob (bob): psst\n");
+    check_entry("whisper:9/bob:4:0:17/#room:alice:Alice:psst", true,
+                "[00:00] [#room whisper to bob] I: psst\n");
+}
+
+static void test_notes(void **state)
+{
+    static const struct {
+        const char *frame, *expected;
+    } rows[] = {
+        {"note:17/#room:1:0:joined:-:bob:Bob:", "[00:00] -- Bob (bob) has joined #room\n"},
+        {"note:17/#room:1:0:joined:-:*:*:", "[00:00] -- the administrator has joined #room\n"},
+        {"note:17/#room:1:0:left:-:bob:Bob:", "[00:00] -- Bob (bob) has left #room\n"},
+        {"note:1/*:1:0:renamed:-:bob:Robert:Bob", "[00:00] -- Bob (bob) is now called Robert\n"},
+        {"note:17/#room:1:0:renamed:-:bob:Robert:Bob", ""},
+        {"note:17/#room:1:0:topic:-:bob:Bob:a:b",
+         "[00:00] -- Bob (bob) has set the topic of #room: a:b\n"},
+        {"note:17/#room:1:0:topic:-:bob:Bob:",
+         "[00:00] -- Bob (bob) has cleared the topic of #room\n"},
+        {"note:9/alice:1:0:invited:17/#room:bob:Bob:",
+         "[00:00] -- Bob (bob) invites you to #room\n"},
+        {"note:17/#room:1:0:removed:-:*:*:carol",
+         "[00:00] -- the administrator has removed carol from #room\n"},
+        {"note:1/*:1:0:announcement:-:*:*:down at ten\nreally\n",
+         "[00:00] -- announcement: down at ten\n    | really\n"},
+        {"note:17/#room:1:0:access:-:bob:Bob:closed",
+         "[00:00] -- Bob (bob) has made #room a room that is closed\n"},
+        {"note:17/#room:1:0:newer-kind:-:bob:Bob:text", ""},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        check_entry(rows[i].frame, false, rows[i].expected);
+        check_entry(rows[i].frame, true, rows[i].expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_shown_how),
         cmocka_unit_test(test_any_bytes),
         cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_whispers),
+        cmocka_unit_test(test_notes),
     };
 
     setenv("TZ", "UTC", 1);

@@ -45,6 +45,17 @@ static void test_proof_and_messages(void **state)
     assert_int_equal(take(&dialogue, MSG, &frame), PUSH_MESSAGE);
 }
 
+static void test_whispers_and_notes_are_delivered_too(void **state)
+{
+    struct push_dialogue dialogue = {.proven = true};
+    struct v2_frame frame;
+
+    assert_int_equal(take(&dialogue, "whisper:9/alice:4:0:17/#room:bob:Bob:psst", &frame),
+                     PUSH_MESSAGE);
+    assert_int_equal(take(&dialogue, "note:17/#room:1:0:joined:-:bob:Bob:", &frame), PUSH_MESSAGE);
+    assert_int_equal(take(&dialogue, "note:17/#room:1:0:newer:-:bob:Bob:", &frame), PUSH_MESSAGE);
+}
+
 static void test_nothing_is_taken_from_strangers(void **state)
 {
     static const char *const frames[] = {"",
@@ -106,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_proof_and_messages),
+        cmocka_unit_test(test_whispers_and_notes_are_delivered_too),
         cmocka_unit_test(test_nothing_is_taken_from_strangers),
         cmocka_unit_test(test_what_the_server_may_not_say),
     };

@@ -89,10 +89,41 @@ def test_recv_json(client, server):
     code, out, _ = finish(child)
     first, second, third = [json.loads(line) for line in out.splitlines()]
     assert code == 0 and first == {
-        "time": 1700000000, "time_ms": 1700000000000, "from": "bob", "name": "Bob", "to": "room",
+        "kind": "message", "time": 1700000000, "time_ms": 1700000000000, "from": "bob", "name": "Bob", "to": "room",
         "conversation": "#room", "number": 3, "seq": 1, "text": 'a "b"\n: c\x1b\x7f 안녕'}
     assert (second["to"], second["conversation"], second["number"]) == ("everyone", "*", 1)
     assert (third["to"], third["conversation"], third["number"]) == ("user", "alice", 5)
+
+
+def test_whispers_and_notes_are_shown(client, server):
+    child = client.start(server, "recv", "--count", "2")
+    server.deliver("", when=0, to="3/#room", note="joined")
+    server.deliver("", when=0, to="3/#room", note="hail")  # of a server to come
+    server.deliver("Bob", when=0, to="1/*", name="Robert", note="renamed")
+    server.deliver("psst", when=0, to="5/alice", whispered="3/#room")
+    last = server.deliver("down at ten", when=0, to="1/*", userid="*", name="*",
+                          note="announcement")
+    code, out, err = finish(child)
+    server.wait_acked(last)
+    assert (code, err) == (0, "")
+    assert out == ("[1970-01-01 00:00] -- Bob (bob) has joined #room\n"
+                   "[1970-01-01 00:00] -- Bob (bob) is now called Robert\n"
+                   "[1970-01-01 00:00] [#room whisper] Bob (bob): psst\n"
+                   "[1970-01-01 00:00] -- announcement: down at ten\n")
+    assert server.device().acked == {3: 2, 1: 2, 5: 1}  # what is not known, too
+
+
+def test_whispers_and_notes_as_json(client, server):
+    child = client.start(server, "recv", "--json", "--count", "1")
+    server.deliver("", when=1, to="5/alice", whispered="3/#room", note="invited")
+    server.deliver("psst", when=2, to="5/alice", whispered="3/#room")
+    code, out, _ = finish(child)
+    first, second = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and first == {
+        "kind": "invited", "time": 1, "time_ms": 1000, "from": "bob", "name": "Bob", "to": "user",
+        "conversation": "alice", "number": 5, "seq": 1, "room": "#room", "text": ""}
+    assert second == {**first, "kind": "whisper", "time": 2, "time_ms": 2000, "seq": 2,
+                      "text": "psst"}
 
 
 def test_hostile_text_is_shown_harmlessly(client, server):

@@ -23,7 +23,8 @@ static void try_line(const struct v2_frame *msg, bool own, bool again)
 
     MUST(line);
     len = strlen(line);
-    MUST(len > 0 && line[len - 1] == '\n');
+    MUST(len > 0 || msg->verb == V2_VERB_NOTE);
+    MUST(len == 0 || line[len - 1] == '\n');
     MUST(utf8_valid((struct bytes){line, len}));
     for (size_t i = 0; i < len; i++)
         MUST((unsigned char)line[i] >= ' ' || line[i] == '\n' || line[i] == '\t');

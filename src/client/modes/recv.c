@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"
 #include "client/crew.h"
+#include "client/entry.h"
 #include "client/modes/modes.h"
 #include "client/modes/sending.h"
 #include "client/output.h"
@@ -27,56 +28,41 @@ struct recv {
     struct session *session;
     int stop_fd;
     size_t json_flags;
-    uint64_t shown;
-    int code; /* enum exit_code, or -1 while it goes on */
+    uint64_t texts; /* shown: messages, whispers and announcements */
+    int code;       /* enum exit_code, or -1 while it goes on */
 };
 
-/* Who is meant by a conversation's name. */
-static const char *audience(struct bytes conversation)
+/* What is written for an entry, freed by the caller: a line, or "" for what is passed over; NULL
+ * without memory. */
+static char *make_line(const struct recv *recv, const struct v2_frame *entry, bool again)
 {
-    if (bytes_is(conversation, "*"))
-        return "everyone";
-    return conversation.len > 0 && conversation.data[0] == '#' ? "room" : "user";
-}
+    bool own = bytes_is(entry->userid, recv->invocation->settings.user);
+    char *json, *line = NULL;
 
-/* One object and a newline, freed by the caller; NULL without memory. */
-static char *json_line(const struct v2_frame *msg, bool again, size_t flags)
-{
-    const struct v2_conversation *conversation = &msg->conversation;
-    json_t *object =
-        json_pack("{s:I, s:I, s:s%, s:s%, s:s, s:s%, s:I, s:I, s:s%}", "time",
-                  (json_int_t)(msg->time_ms / 1000), "time_ms", (json_int_t)msg->time_ms, "from",
-                  msg->userid.data, msg->userid.len, "name", msg->name.data, msg->name.len, "to",
-                  audience(conversation->name), "conversation", conversation->name.data,
-                  conversation->name.len, "number", (json_int_t)conversation->id, "seq",
-                  (json_int_t)msg->seq, "text", msg->text.data, msg->text.len);
-    char *dump, *line = NULL;
-
-    if (object && again && json_object_set_new(object, "again", json_true()) < 0) {
-        json_decref(object);
-        return NULL;
-    }
-    dump = object ? json_dumps(object, flags) : NULL;
-    if (dump && asprintf(&line, "%s\n", dump) < 0)
+    if (!recv->invocation->json)
+        return printable_message(entry, own, again, time(NULL));
+    json = entry_json(entry, again, recv->json_flags);
+    if (json && asprintf(&line, "%s\n", json) < 0)
         line = NULL;
-    free(dump);
-    json_decref(object);
+    free(json);
     return line;
 }
 
 /* A show_fn. */
 static int show(void *userdata, const struct v2_frame *msg, bool again, bool *ret_touched)
 {
-    const struct recv *recv = userdata;
-    bool own = bytes_is(msg->userid, recv->invocation->settings.user);
-    char *line = recv->invocation->json ? json_line(msg, again, recv->json_flags)
-                                        : printable_message(msg, own, again, time(NULL));
+    struct recv *recv = userdata;
+    char *line;
     int r;
 
+    if (!entry_kind(msg))
+        return 0;
+    line = make_line(recv, msg, again);
     if (!line)
         return -ENOMEM;
     r = output_write(STDOUT_FILENO, bytes_of(line), recv->stop_fd, ret_touched);
     free(line);
+    recv->texts += r == 0 && entry_is_text(msg);
     return r;
 }
 
@@ -101,8 +87,7 @@ static void show_messages(struct recv *recv)
         case SHOW_SKIPPED:
             break;
         case SHOW_SHOWN:
-            recv->shown++;
-            if (recv->invocation->count > 0 && recv->shown == recv->invocation->count)
+            if (recv->invocation->count > 0 && recv->texts == recv->invocation->count)
                 recv->code = EXIT_DONE;
             break;
         case SHOW_FAILED:
