@@ -161,7 +161,7 @@ static void unknown_verbs_are_answered_in_the_speakers_version(void **state)
         assert_begins(line_ask(secure, "%s", frames[i]), "err:malformed:-:");
     }
     (void)line_hello(plain, "alice", "-");
-    assert_begins(line_ask(plain, "who:#room"), "err:malformed:-:");
+    assert_begins(line_ask(plain, "dance:#room"), "err:malformed:-:");
 }
 
 static void the_reason_for_closing_is_told_in_the_speakers_version(void **state)

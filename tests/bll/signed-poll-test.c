@@ -261,7 +261,7 @@ static void a_message_for_many_is_built_once(void **state)
         receivers[i] = attached(fixture, i % 2 ? "bob" : "carol", name);
         receivers[i].line->mute = true;
     }
-    say(fixture, "alice", "*", "the first makes room"); /* in the windows, for the frame */
+    say(fixture, "alice", "*", "the first, which makes room"); /* in the windows, for the frame */
     settle(fixture);
     everyone = device_of(&receivers[0])->account->subscriptions[0].conversation;
     assert_int_equal(everyone->kind, CONVERSATION_EVERYONE);
