@@ -21,10 +21,20 @@ import time
 
 ETX = b"\x03"
 FRAME_MAX = 67000
-FIELDS = {"welcome": 5, "sent": 4, "attached": 0, "detached": 0, "push": 2, "msg": 6, "pong": 0,
-          "err": 3}
-ANSWERS = {"hello": "welcome", "resume": "welcome", "passwd": "welcome", "send": "sent",
-           "attach": "attached", "detach": "detached", "ping": "pong"}
+FIELDS = {"welcome": 5, "sent": 4, "attached": 0, "detached": 0, "push": 2, "msg": 6, "whisper": 7,
+          "note": 8, "room": 6, "member": 4, "named": 1, "done": 1, "past": 1, "waiting": 2,
+          "awaiting": 2, "acked": 2, "end": 3, "pong": 0, "err": 3}
+# The last frame of an answer (an await has two), and of a list its rows.
+ANSWERS = {"hello": ("welcome",), "resume": ("welcome",), "passwd": ("welcome",),
+           "send": ("sent",), "attach": ("attached",), "detach": ("detached",), "ping": ("pong",),
+           "join": ("room",), "look": ("room",), "nick": ("named",), "part": ("done",),
+           "topic": ("done",), "access": ("done",), "invite": ("done",), "remove": ("done",),
+           "rooms": ("end",), "who": ("end",), "history": ("end",), "unread": ("end",),
+           "await": ("awaiting", "acked")}
+ROWS = {"rooms": "room", "who": "member", "history": "past", "unread": "waiting"}
+# What comes unasked and is acknowledged: its fields between the time and who it is of.
+ENTRIES = {"msg": (), "whisper": ("room",), "note": ("kind", "room")}
+KINDS = ("joined", "left", "renamed", "topic", "invited", "removed", "access", "announcement")
 UNASKED = ("timeout", "unknown-session")  # with "-": the connection is closed
 WORTH_ANOTHER_TRY = ("busy", "unavailable", "uncertain", "limited", "internal")
 STRANGER_SECONDS = 10
@@ -35,7 +45,10 @@ PAUSE_MIN, PAUSE_MAX = 0.1, 30
 
 Welcome = collections.namedtuple("Welcome", "session key time_ms poll_seconds display_name")
 Sent = collections.namedtuple("Sent", "key conversation seq time_ms")
-Message = collections.namedtuple("Message", "conversation seq time_ms sender display_name text")
+Message = collections.namedtuple("Message", "conversation seq time_ms sender display_name text "
+                                 "room kind", defaults=("-", ""))
+Room = collections.namedtuple("Room", "conversation number access standing members topic")
+Member = collections.namedtuple("Member", "userid presence standing display_name")
 
 
 class Refused(Exception):
@@ -63,6 +76,18 @@ def mac(key, data):
 def signed(key, data):
     """A frame or datagram with its MAC behind it."""
     return f"{data}:{mac(key, data)}"
+
+
+def entry(verb, fields):
+    """A msg, whisper or note as a Message."""
+    conversation, seq, time_ms, *between, sender, display_name, text = fields
+    return Message(conversation, seq, time_ms, sender, display_name, text,
+                   **dict(zip(ENTRIES[verb], between)))
+
+
+def number_of(conversation):
+    """What it is told by; the name is for people."""
+    return conversation.split("/", 1)[0]
 
 
 def monotonic_ms():
@@ -96,6 +121,27 @@ class Store:
 
     def close(self):
         self.lock.close()
+
+
+class Question:
+    """A frame that is to be answered."""
+
+    def __init__(self, fields, future):
+        self.fields, self.future = fields, future
+        verb = fields[0] if fields else ""
+        self.about = (verb, "-") + fields[1:2] * (verb == "send")  # what an err may name
+        self.answers, self.row = ANSWERS.get(verb, ()), ROWS.get(verb)
+        self.rows = []
+
+    def ends(self, verb, fields):
+        """Whether that frame is its answer; an acked can also be of an earlier await."""
+        if self.fields[:1] == ("await",) and \
+                [number_of(fields[0])] + fields[1:] != [number_of(self.fields[1]), self.fields[2]]:
+            return False
+        return verb in self.answers and (verb != "end" or fields[0] == self.fields[0])
+
+
+Question.NONE = Question((), None)
 
 
 class Connection:
@@ -132,41 +178,50 @@ class Connection:
     async def read(self):
         """The next frame whose verb is known, as verb and fields; EOFError at the end."""
         while True:
-            frame = (await self.reader.readuntil(ETX))[:-1].decode()
-            verb = frame.split(":", 1)[0]
-            fields = frame.split(":", FIELDS.get(verb, 0))[1:]
+            verb, fields = self.split((await self.reader.readuntil(ETX))[:-1].decode())
             if len(fields) == FIELDS.get(verb):
                 return verb, fields
+
+    @staticmethod
+    def split(frame):
+        verb = frame.split(":", 1)[0]
+        return verb, frame.split(":", FIELDS.get(verb, 0))[1:]
 
     def write(self, *fields):
         self.writer.write(":".join(fields).encode() + ETX)
 
     def ask(self, *fields):
-        """Writes a frame that is answered. A future: the answer's fields, Refused or OSError."""
+        """Writes a frame that is answered. A future: the answer's fields, of a list its rows and
+        the place to go on from; Refused or OSError."""
         future = asyncio.get_running_loop().create_future()
         if self.ended:
             future.set_exception(ConnectionError(str(self.ended)))
             return future
-        about = (fields[0], "-") + fields[1:2] * (fields[0] == "send")
-        self.owed.append((about, ANSWERS.get(fields[0]), future))
+        self.owed.append(Question(fields, future))
         self.write(*fields)
         return future
 
-    async def run(self, on_message, on_detached=lambda: None):
+    async def run(self, on_message, on_detached=lambda: None, on_acked=lambda fields: None):
         """Reads to the end: hands on messages, gives the answers to questions in their order."""
         try:
             while True:
                 verb, fields = await self.read()
-                about, answer, _ = self.owed[0] if self.owed else ((), None, None)
-                if verb == "msg":
-                    on_message(self, fields)
+                asked = self.owed[0] if self.owed else Question.NONE
+                if verb in ENTRIES:
+                    on_message(self, verb, fields)
                 elif verb == "err" and fields[0] in UNASKED and fields[1] == "-":
                     self.ended = Refused(*fields)
-                elif verb == "err" and fields[1] in about:
+                elif verb == "err" and fields[1] in asked.about:
                     self._settle(error=Refused(*fields))
-                elif verb == answer:
+                elif verb == asked.row:
+                    asked.rows.append(fields)
+                elif asked.ends(verb, fields):
                     self.attached = {"attached": True, "detached": False}.get(verb, self.attached)
-                    self._settle(fields)
+                    self._settle((asked.rows, fields[2]) if verb == "end" else fields)
+                    if verb == "acked":
+                        on_acked(fields)
+                elif verb == "acked":
+                    on_acked(fields)
                 elif verb == "detached":
                     self.attached = False
                     on_detached()
@@ -180,7 +235,7 @@ class Connection:
             self.writer.close()
 
     def _settle(self, fields=None, error=None):
-        future = self.owed.popleft()[2]
+        future = self.owed.popleft().future
         if future.done():
             return  # nobody waits any more
         if error:
@@ -198,12 +253,13 @@ class Client(asyncio.DatagramProtocol):
     """A user's device: signs on, polls, listens, attaches while it has to, shows a message once.
 
     `server` has the addresses `writes` (TCP) and `polls` (UDP). `show` is called with each Message
-    before it is acknowledged, `warn` with what the user should know."""
+    before it is acknowledged, `tell` with each note likewise, `warn` with what the user should
+    know."""
 
-    def __init__(self, server, userid, password, device, path, show=print, warn=print):
+    def __init__(self, server, userid, password, device, path, show=print, warn=print, tell=print):
         self.server, self.userid, self.password, self.device = server, userid, password, device
         self.store = Store(path)
-        self.show, self.warn = show, warn
+        self.show, self.warn, self.tell = show, warn, tell
         self.ahead = time.time_ns() // 1_000_000 - monotonic_ms()  # until the server tells its time
         self.display_name, self.poll_seconds = "", 3.0
         self.signing_on = asyncio.Lock()
@@ -213,6 +269,7 @@ class Client(asyncio.DatagramProtocol):
         self.listener, self.port = None, 0
         self.state = None  # what the last poll was answered
         self.changed = asyncio.Event()
+        self.awaited = {}  # number and seq: a future, done when a device of the receiver has it
         self.tasks = set()
 
     # -- signing on
@@ -262,7 +319,8 @@ class Client(asyncio.DatagramProtocol):
             if not self.store.certificate:
                 self.store.certificate = connection.certificate()
                 self.warn(f"the server's certificate is {self.store.certificate}")
-            connection.running = self._start(connection.run(self.receive, self._taken_over))
+            connection.running = self._start(connection.run(self.receive, self._taken_over,
+                                                         self._acked))
             connection.running.add_done_callback(lambda _: self.changed.set())
             try:
                 await self.sign_on(connection)
@@ -330,12 +388,16 @@ class Client(asyncio.DatagramProtocol):
 
     # -- receiving
 
-    def receive(self, connection, fields):
-        """A msg: is shown if it has not been, makes its cursor durable, and is acknowledged."""
-        message = Message(*fields)
-        number = message.conversation.split("/", 1)[0]
+    def receive(self, connection, verb, fields):
+        """A msg, whisper or note: is shown if it has not been, makes its cursor durable, and is
+        acknowledged."""
+        message = entry(verb, fields)
+        number = number_of(message.conversation)
         if int(message.seq) > self.store.cursors.get(number, 0):
-            self.show(message)
+            if not message.kind:
+                self.show(message)
+            elif message.kind in KINDS:
+                self.tell(message)
             self.store.cursors[number] = int(message.seq)
             self.store.save()
         connection.write("ack", message.conversation, message.seq)
@@ -355,6 +417,66 @@ class Client(asyncio.DatagramProtocol):
         if self.own and self.own.attached:
             await self.own.ask("detach")
         await self.goodbye()
+
+    # -- rooms, names, history
+
+    async def join(self, room):
+        return Room(*await (await self.connect()).ask("join", room))
+
+    async def look(self, room):
+        return Room(*await (await self.connect()).ask("look", room))
+
+    async def change(self, *fields):
+        """A part, topic, access, invite or remove."""
+        assert await (await self.connect()).ask(*fields) == [fields[0]]
+
+    async def nick(self, name):
+        (self.display_name,) = await (await self.connect()).ask("nick", name)
+
+    async def _pages(self, *fields):
+        """The rows of all pages of a list that is gone through forwards."""
+        connection = await self.connect()
+        rows, following = await connection.ask(*fields)
+        while following:
+            more, following = await connection.ask(*fields, following)
+            rows += more
+        return rows
+
+    async def rooms(self):
+        return [Room(*row) for row in await self._pages("rooms")]
+
+    async def who(self, room):
+        return [Member(*row) for row in await self._pages("who", room)]
+
+    async def history(self, target, by="time", begin=0, end=0, most=200):
+        """The newest of the range, at most so many, the oldest first; and the place of those
+        before them, to be given as `end`."""
+        rows, before = await (await self.connect()).ask("history", target, by, str(begin),
+                                                        str(end), str(most))
+        return [entry(*Connection.split(frame)) for (frame,) in rows], before
+
+    async def unread(self):
+        """How much waits, by the number of the conversation."""
+        rows, _ = await (await self.connect()).ask("unread")
+        return {number_of(conversation): int(count) for conversation, count in rows}
+
+    async def arrived(self, sent):
+        """Waits until a device of the receiver has acknowledged what was sent."""
+        about = number_of(sent.conversation), sent.seq
+        waited = self.awaited.setdefault(about, asyncio.get_running_loop().create_future())
+        try:
+            while not waited.done():
+                connection = await self.connect()
+                await connection.ask("await", sent.conversation, sent.seq)
+                await asyncio.wait((waited, connection.running),
+                                   return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self.awaited[about]
+
+    def _acked(self, fields):
+        waited = self.awaited.get((number_of(fields[0]), fields[1]))
+        if waited and not waited.done():
+            waited.set_result(None)
 
     # -- polls
 

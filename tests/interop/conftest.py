@@ -38,9 +38,9 @@ class Person(Client):
     made = []
 
     def __init__(self, server, userid, device, path):
-        self.shown, self.warnings = [], []
+        self.shown, self.told, self.warnings = [], [], []
         super().__init__(server, userid, "pw-" + userid, device, path, self.shown.append,
-                         self.warnings.append)
+                         self.warnings.append, self.told.append)
 
     def texts(self):
         return [message.text for message in self.shown]

@@ -18,10 +18,16 @@ import time
 from multichat import ETX, PATIENCE
 
 # Fields behind the verb; the last runs to the end.
-FIELDS = {"welcome": 5, "sent": 4, "msg": 6, "err": 3, "push": 2, "polled": 3}
+FIELDS = {"welcome": 5, "sent": 4, "msg": 6, "whisper": 7, "note": 8, "err": 3, "push": 2,
+          "polled": 3, "room": 6, "member": 4, "named": 1, "done": 1, "past": 1, "waiting": 2,
+          "awaiting": 2, "acked": 2, "end": 3}
 
-Message = collections.namedtuple("Message", "number name seq time_ms userid display text")
+# An entry of a conversation: what was written there or whispered, or a note with its kind.
+Message = collections.namedtuple("Message", "number name seq time_ms userid display text room kind",
+                                 defaults=("", ""))
 Sent = collections.namedtuple("Sent", "key conversation seq time_ms")
+Room = collections.namedtuple("Room", "conversation number access standing members topic")
+Member = collections.namedtuple("Member", "userid presence standing display")
 
 
 class Refused(Exception):
@@ -90,6 +96,12 @@ class Session:
         return "proof:" + mac(self.key, "proof:%s:%s" % (self.name, nonce))
 
 
+def split_frame(text):
+    """[verb, field, …]"""
+    verb = text.split(":", 1)[0]
+    return text.split(":", FIELDS.get(verb, 0))
+
+
 class Connection:
     """Frames over a connected socket, which it owns."""
 
@@ -119,9 +131,7 @@ class Connection:
                 raise Closed("end of stream after %r" % self.data)
             self.data += chunk
         frame, self.data = self.data.split(ETX, 1)
-        text = frame.decode("utf-8")
-        verb = text.split(":", 1)[0]
-        return text.split(":", FIELDS.get(verb, 0))
+        return split_frame(frame.decode("utf-8"))
 
     def expect(self, verb):
         """The fields of the next frame, which is a `verb`; an err raises Refused."""
@@ -144,6 +154,68 @@ class Connection:
         assert told == key
         return Sent(key, conversation, int(seq), int(time_ms))
 
+    # -- rooms, names, history
+
+    def ask_list(self, frame, row):
+        """The fields of each row, and the place to go on from, which is empty at the end."""
+        self.write(frame)
+        rows = []
+        while True:
+            verb, *fields = self.read()
+            if verb == "err":
+                raise Refused(*fields)
+            if verb == "end":
+                about, count, following = fields
+                assert (about, int(count)) == (frame.split(":", 1)[0], len(rows)), fields
+                return rows, following
+            assert verb == row, (verb, fields)
+            rows.append(fields)
+
+    def room(self, verb, room):
+        """What join and look are answered."""
+        return parse_room(self.ask("%s:%s" % (verb, room), "room"))
+
+    def change(self, frame):
+        """What is answered done."""
+        assert self.ask(frame, "done") == [frame.split(":", 1)[0]]
+
+    def rooms(self):
+        """All that are shown, by as many pages as it takes."""
+        return [parse_room(row) for row in self._all("rooms", "room")]
+
+    def who(self, room):
+        return [parse_member(row) for row in self._all("who:" + room, "member")]
+
+    def _all(self, frame, row):
+        rows, following = self.ask_list(frame, row)
+        while following:
+            more, following = self.ask_list("%s:%s" % (frame, following), row)
+            assert more, "an empty page that is not the first"
+            rows += more
+        return rows
+
+    def page(self, target, by="time", begin=0, end=0, most=200):
+        """A page of history, and the place of the one before it."""
+        rows, before = self.ask_list("history:%s:%s:%s:%s:%d" % (target, by, begin, end, most),
+                                     "past")
+        assert len(rows) <= most
+        return [parse_entry(*split_frame(frame)) for (frame,) in rows], before
+
+    def history(self, target, by="time", begin=0, end=0, most=200):
+        """The whole range, the oldest first, in pages of at most `most`."""
+        entries, before = self.page(target, by, begin, end, most)
+        while before:
+            earlier, before = self.page(target, by, begin, before, most)
+            assert earlier, "an empty page that is not the first"
+            entries = earlier + entries
+        return entries
+
+    def unread(self):
+        """How much waits, by the name of the conversation."""
+        rows, following = self.ask_list("unread", "waiting")
+        assert following == ""
+        return {conversation.split("/", 1)[1]: int(count) for conversation, count in rows}
+
     def wait_closed(self):
         """Reads to the end of the stream; the frames on the way."""
         frames = []
@@ -162,15 +234,30 @@ class Connection:
         self.close()
 
 
-def parse_message(fields):
-    conversation, seq, time_ms, userid, display, text = fields
+# The fields of an entry between its time and who it is of.
+BETWEEN = {"msg": (), "whisper": ("room",), "note": ("kind", "room")}
+
+
+def parse_entry(verb, *fields):
+    """Of a msg, a whisper or a note."""
+    conversation, seq, time_ms, *between, userid, display, text = fields
     number, name = conversation.split("/", 1)
-    return Message(int(number), name, int(seq), int(time_ms), userid, display, text)
+    return Message(int(number), name, int(seq), int(time_ms), userid, display, text,
+                   **dict(zip(BETWEEN[verb], between, strict=True)))
+
+
+def parse_room(fields):
+    conversation, number, access, standing, members, topic = fields
+    return Room(conversation, int(number), access, standing, int(members), topic)
+
+
+def parse_member(fields):
+    return Member(*fields)
 
 
 class V2Client:
     """One device: signs on, polls, listens, takes pushes and what comes while it is attached, shows
-    each message once, acknowledges. With `host` (netns.Host) its sockets are of that namespace."""
+    each message and each note once, acknowledges. With `host` (netns.Host) its sockets are of that namespace."""
 
     def __init__(self, daemon, userid, password=None, device="test", tls=True, address="127.0.0.1",
                  server=None, host=None, listen=True):
@@ -185,7 +272,8 @@ class V2Client:
         self.session = None
         self.changed = threading.Condition()
         self.cursors = {}      # conversation number: seq shown
-        self.shown = []        # Message, in order
+        self.shown = []        # Message, in order: what was written and whispered
+        self.notes = []        # the notes, likewise
         self.pushes = 0        # proven push connections
         self.acknowledging = True
         self.attached = None
@@ -247,7 +335,7 @@ class V2Client:
         with self.changed:
             if message.seq > self.cursors.get(message.number, 0):
                 self.cursors[message.number] = message.seq
-                self.shown.append(message)
+                (self.notes if message.kind else self.shown).append(message)
             self.changed.notify_all()
 
     def _take(self, connection):
@@ -255,8 +343,8 @@ class V2Client:
         with contextlib.suppress(Closed, OSError):
             while True:
                 verb, *fields = connection.read()
-                if verb == "msg":
-                    message = parse_message(fields)
+                if verb in BETWEEN:
+                    message = parse_entry(verb, *fields)
                     self.took(message)
                     if self.acknowledging:
                         connection.write("ack:%d/:%d" % (message.number, message.seq))
@@ -339,6 +427,17 @@ class V2Client:
                     self.send_poll()
                 self.changed.wait(0.2)
             return list(self.shown)
+
+    def wait_note(self, *kinds, count=1, patience=PATIENCE):
+        """Until so many notes of these kinds have come; returns them."""
+        end = time.monotonic() + patience
+        with self.changed:
+            while len(found := [note for note in self.notes if note.kind in kinds]) < count:
+                assert time.monotonic() < end, "%s got %r" % (self.userid, self.notes[-5:])
+                if self.session:
+                    self.send_poll()
+                self.changed.wait(0.2)
+            return found
 
     def texts(self):
         return [message.text for message in self.shown]
