@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct bll;
+struct message;
 
 /* A connection as this unit sees it: who has signed on over it, and what it is used for. Made with
  * bll_link_new() when a connection opens (accepted, or one that the outlet was asked to dial), and
@@ -196,6 +197,13 @@ void bll_tick(struct bll *bll);
 
 /* Something about the user has been changed in storage: what is remembered is loaded anew. */
 void bll_account_changed(struct bll *bll, struct bytes userid);
+
+/* `message` was stored, by the administrator say: it flows at once to those who are present. */
+void bll_stored(struct bll *bll, struct message *message);
+
+/* Closes the connections of a user who is signed on over them, telling each `reason`. True if there
+ * were any. He may come back. */
+bool bll_kick(struct bll *bll, struct bytes userid, const char *reason);
 
 /* From now on no new message is pushed. What still comes in is stored, to be delivered after the
  * next start. */

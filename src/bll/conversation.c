@@ -210,3 +210,13 @@ void conversation_committed(struct bll *bll, struct conversation *conversation,
         conversation->end = message->seq;
     tell_members(bll, conversation, message);
 }
+
+void bll_stored(struct bll *bll, struct message *message)
+{
+    struct conversation *conversation;
+
+    HASH_FIND(hh, bll->conversations, &message->conversation, sizeof(message->conversation),
+              conversation);
+    if (conversation)
+        conversation_committed(bll, conversation, message);
+}

@@ -171,17 +171,23 @@ void link_join(struct bll_link *link, struct account *account, struct device *de
     outlet->set_role(outlet->userdata, link->connection, BLL_LINK_SIGNED_ON);
 }
 
-/* Tells it that its session has ended, and closes it. */
-static void link_end(struct bll_link *link)
+/* Tells it that it is over, and why, and closes it. */
+static void link_dismiss(struct bll_link *link, enum proto_error error, const char *reason)
 {
     const struct bll_outlet *outlet = &link->bll->outlet;
-    const struct v2_frame frame = refusal(PROTO_ERROR_UNKNOWN_SESSION, bytes_of(LINK_NO_KEY), NULL);
+    const struct v2_frame frame = refusal(error, bytes_of(LINK_NO_KEY), reason);
     char out[ANSWER_MAX];
 
     link_leave(link);
     outlet->write(outlet->userdata, link->connection,
                   (struct bytes){.data = out, .len = build(&frame, out)});
     outlet->close(outlet->userdata, link->connection);
+}
+
+/* Its session has ended. */
+static void link_end(struct bll_link *link)
+{
+    link_dismiss(link, PROTO_ERROR_UNKNOWN_SESSION, NULL);
 }
 
 static bool holds(const struct bll_link *link, const struct account *account)
@@ -226,4 +232,19 @@ void links_end_all(struct bll *bll)
                 dial_forget(bll, device); /* it was about to prove the old one */
         }
     }
+}
+
+bool bll_kick(struct bll *bll, struct bytes userid, const char *reason)
+{
+    struct account *account = account_find(bll, userid);
+    bool any = account && !list_empty(&account->links);
+
+    if (!any)
+        return false;
+    account_pin(account);
+    while (!list_empty(&account->links))
+        link_dismiss(LIST_FIRST(&account->links, struct bll_link, by_account),
+                     PROTO_ERROR_NOT_ALLOWED, reason);
+    account_unpin(bll, account);
+    return true;
 }

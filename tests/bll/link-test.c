@@ -164,6 +164,27 @@ static void unknown_verbs_are_answered_in_the_speakers_version(void **state)
     assert_begins(line_ask(plain, "dance:#room"), "err:malformed:-:");
 }
 
+static void who_is_kicked_is_told_why(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *first = line_open(fixture, PLAIN_ADDRESS, false);
+    struct line *second = line_open(fixture, PLAIN_ADDRESS, false);
+    struct line *other = line_open(fixture, PLAIN_ADDRESS, false);
+
+    assert_false(bll_kick(fixture->bll, bytes_of("alice"), "enough"));
+    (void)line_hello(first, "alice", "laptop");
+    (void)line_hello(second, "alice", "-");
+    (void)line_hello(other, "bob", "-");
+    assert_string_equal(line_ask(first, "attach"), "attached");
+    assert_true(bll_kick(fixture->bll, bytes_of("alice"), "enough"));
+    assert_string_equal(line_take(first), "err:not-allowed:-:enough");
+    assert_string_equal(line_take(second), "err:not-allowed:-:enough");
+    assert_true(first->closing && second->closing);
+    assert_false(other->closing);
+    assert_false(bll_kick(fixture->bll, bytes_of("alice"), "enough"));
+    (void)line_hello(line_open(fixture, PLAIN_ADDRESS, false), "alice", "laptop");
+}
+
 static void the_reason_for_closing_is_told_in_the_speakers_version(void **state)
 {
     struct fixture *fixture = *state;
@@ -329,6 +350,7 @@ int main(void)
         CASE(both_versions_share_a_connection),
         CASE(version_1_is_not_served_further_because_of_tls),
         CASE(unknown_verbs_are_answered_in_the_speakers_version),
+        CASE(who_is_kicked_is_told_why),
         CASE(the_reason_for_closing_is_told_in_the_speakers_version),
         CASE(a_link_is_signed_on_once),
         CASE(frames_wait_for_the_sign_on_before_them),

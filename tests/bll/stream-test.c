@@ -33,6 +33,42 @@ static void an_attached_device_gets_its_messages_at_once(void **state)
     expect_silence(bob.line);
 }
 
+static void note_stored(void *userdata, enum dal_outcome outcome, struct message *message,
+                        bool again)
+{
+    struct fixture *fixture = userdata;
+
+    assert_int_equal(outcome, DAL_OK);
+    bll_stored(fixture->bll, message);
+}
+
+/* As the administrator does, who has a way of his own into storage. */
+static void what_others_have_stored_flows_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client bob = attached(fixture, "bob", "laptop");
+    struct message *message;
+    struct message from = {
+        .conversation = device_of(&bob)->account->inbox,
+        .userid = bytes_of("root"),
+        .name = bytes_of("Root"),
+        .key = bytes_of(":1"),
+        .text = bytes_of("hello"),
+    };
+
+    for (int known = 1; known >= 0; known--) {
+        if (!known)
+            from.conversation++; /* carol's, who is not in memory */
+        from.key = bytes_of(known ? ":1" : ":2");
+        assert_int_equal(message_new(&from, &message), 0);
+        assert_int_equal(dal_message_store(message, note_stored, fixture), 0);
+        message_unref(message);
+        settle(fixture);
+    }
+    (void)take_message(bob.line, "hello", 1);
+    expect_silence(bob.line);
+}
+
 static void what_waited_comes_in_order_when_it_attaches(void **state)
 {
     struct fixture *fixture = *state;
@@ -553,6 +589,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(an_attached_device_gets_its_messages_at_once),
+        CASE(what_others_have_stored_flows_at_once),
         CASE(what_waited_comes_in_order_when_it_attaches),
         CASE(what_was_not_acknowledged_is_sent_again),
         CASE(a_page_that_the_stream_before_asked_for_is_not_taken),
