@@ -36,6 +36,7 @@ static const struct verb verbs[] = {
     {"room part", ARGUMENT_BIT(ROOM) | ARGUMENT_BIT(USERID), 0, verb_room_part},
     {"room members", ARGUMENT_BIT(ROOM), PAGED, verb_room_members},
     {"status", 0, 0, verb_status},
+    {"clients", 0, PAGED | ARGUMENT_BIT(ORDER), verb_clients},
     {"db check", 0, 0, verb_db_check},
 };
 
@@ -223,7 +224,7 @@ static const struct verb *find_verb(const char *name)
 
 static json_t *refuse_verb(const char *name)
 {
-    char list[512];
+    char list[1024];
     size_t len = 0;
     struct bytes shown = shorten(bytes_of(name));
 

@@ -35,6 +35,7 @@ struct admin;
     X(BUSY, "busy", "a limit is reached; try again later")                                         \
     X(UNAVAILABLE, "unavailable", "storage is away; nothing was changed")                          \
     X(UNCERTAIN, "uncertain", "storage failed during the commit; it may have been changed")        \
+    X(NO_DAEMON, "no-daemon", "only a daemon knows, and none is running")                          \
     X(STOPPING, "stopping", "the program ended before it was done")                                \
     X(INTERNAL, "internal", "the program failed; its log says why")
 
@@ -43,6 +44,13 @@ enum admin_code {
     ADMIN_CODE_TABLE(X)
 #undef X
         ADMIN_CODE_COUNT
+};
+
+/* What "clients" asks for. */
+struct admin_clients {
+    const char *after; /* "next" of an earlier answer, or "" */
+    unsigned limit;
+    bool by_waiting; /* those for whom most waits; else in order of userid */
 };
 
 /* The host's part; each may be NULL. */
@@ -54,6 +62,9 @@ struct admin_hooks {
     /* Adds what the host knows to the answer of "status", beside its "storage" object: one member
      * per section ("daemon", "presence", "counters" …), each an object of plain values. */
     void (*status)(void *userdata, json_t *into);
+    /* The answer to "clients", with "clients", "count" and "next" as multichatctl(8) says; NULL if
+     * memory ran out. */
+    json_t *(*clients)(void *userdata, const struct admin_clients *asked);
     void *userdata;
 };
 

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define AFTER_MAX 256 /* bytes of the place where a list goes on */
+
 /* Takes one argument; NULL or why not, in words (static). */
 typedef const char *(*take_fn)(struct arguments *arguments, json_t *value, const char *text,
                                size_t len);
@@ -59,7 +61,7 @@ static const char *take_after(struct arguments *arguments, json_t *value, const 
 {
     (void)value;
     arguments->after = (struct bytes){text, len};
-    return len <= NAME_MAX_BYTES + 1 ? NULL : "it is longer than any name";
+    return len <= AFTER_MAX ? NULL : "it is longer than what an answer tells as \"next\"";
 }
 
 static const char *take_limit(struct arguments *arguments, json_t *value, const char *text,
@@ -101,6 +103,16 @@ static const char *take_device(struct arguments *arguments, json_t *value, const
     return len <= DEVICE_NAME_MAX ? NULL : "it is longer than any device's name";
 }
 
+static const char *take_order(struct arguments *arguments, json_t *value, const char *text,
+                              size_t len)
+{
+    (void)value, (void)len;
+    arguments->by_waiting = strcmp(text, "waiting") == 0;
+    return arguments->by_waiting || strcmp(text, "userid") == 0
+               ? NULL
+               : "allowed are \"userid\" and \"waiting\"";
+}
+
 static const struct argument_type argument_types[ARGUMENT_COUNT] = {
     [ARGUMENT_USERID] = {"userid", JSON_STRING, take_userid},
     [ARGUMENT_NAME] = {"name", JSON_STRING, take_name},
@@ -111,6 +123,7 @@ static const struct argument_type argument_types[ARGUMENT_COUNT] = {
     [ARGUMENT_USERS] = {"users", JSON_ARRAY, take_users},
     [ARGUMENT_BULK] = {"bulk", JSON_TRUE, take_bulk},
     [ARGUMENT_DEVICE] = {"device", JSON_STRING, take_device},
+    [ARGUMENT_ORDER] = {"order", JSON_STRING, take_order},
 };
 
 /* JSON_TRUE stands for both booleans. */

@@ -5,6 +5,7 @@ src_admin_libadmin_a_SOURCES = \
 	src/admin/arguments.c \
 	src/admin/batch.c \
 	src/admin/devices.c \
+	src/admin/live.c \
 	src/admin/request.h \
 	src/admin/rooms.c \
 	src/admin/settings.c src/admin/settings.h \

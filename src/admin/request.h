@@ -29,6 +29,7 @@ enum argument {
     ARGUMENT_USERS,
     ARGUMENT_BULK,
     ARGUMENT_DEVICE,
+    ARGUMENT_ORDER,
     ARGUMENT_COUNT
 };
 
@@ -40,6 +41,7 @@ struct arguments {
     char room[NAME_MAX_BYTES + 2]; /* with its '#' */
     unsigned limit;
     bool bulk;
+    bool by_waiting;
     json_t *users; /* borrowed */
 };
 
@@ -86,6 +88,9 @@ void request_check(struct request *request, int error);
 /* The refusal for an outcome that is neither OK nor one the caller has words for. */
 json_t *refusal_of_outcome(enum dal_outcome outcome);
 
+/* Refuses what only a daemon can do. */
+void refuse_without_daemon(struct request *request);
+
 /* The refusal of a user who is there already; `conflict` is as in dal_user_fn. */
 json_t *refusal_of_conflict(const struct arguments *arguments, const char *conflict);
 
@@ -117,4 +122,5 @@ void verb_room_join(struct request *request);
 void verb_room_part(struct request *request);
 void verb_room_members(struct request *request);
 void verb_status(struct request *request);
+void verb_clients(struct request *request);
 void verb_db_check(struct request *request);

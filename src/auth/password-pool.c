@@ -247,6 +247,14 @@ int password_pool_hash(struct password_pool *pool, struct bytes password,
     return enqueue(pool, job);
 }
 
+unsigned password_pool_waiting(struct password_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    unsigned waiting = pool->queued;
+    pthread_mutex_unlock(&pool->mutex);
+    return waiting;
+}
+
 int password_pool_fd(const struct password_pool *pool)
 {
     return pool->event_fd;

@@ -37,6 +37,9 @@ MUST_USE int password_pool_verify(struct password_pool *pool, const char *hash,
 MUST_USE int password_pool_hash(struct password_pool *pool, struct bytes password,
                                 password_hashed_fn callback, void *userdata);
 
+/* Requests that no thread has taken up yet. */
+unsigned password_pool_waiting(struct password_pool *pool);
+
 /* Becomes readable when there are results; an eventfd owned by the pool. */
 int password_pool_fd(const struct password_pool *pool);
 void password_pool_dispatch(struct password_pool *pool);

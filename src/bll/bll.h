@@ -142,6 +142,34 @@ struct bll_status {
     uint64_t tail_bytes;
 };
 
+/* How messages get to who is connected. */
+enum bll_reach {
+    BLL_REACH_POLLS,     /* he polls, and is connected to when there is something for him */
+    BLL_REACH_PUSHED,    /* over a connection made to him */
+    BLL_REACH_ATTACHED,  /* over one that he made */
+    BLL_REACH_FAILED,    /* not: he polls and cannot be connected to */
+    BLL_REACH_SIGNED_ON, /* not: he has a connection that is not for that */
+};
+
+/* What `multichatctl top` shows of one. */
+struct bll_client {
+    const char *userid;
+    const char *device; /* "": it speaks version 1, or there is none */
+    unsigned version;
+    const char *address; /* with its port */
+    enum bll_reach reach;
+    uint64_t there_us; /* how long */
+    uint64_t waiting;  /* messages his device has not acknowledged */
+    const char *place; /* his among all */
+};
+typedef void (*bll_client_fn)(void *userdata, const struct bll_client *client);
+
+struct bll_clients_query {
+    const char *after; /* place; "": from the first */
+    unsigned max;
+    bool by_waiting; /* those for whom most waits; else in the order of their places */
+};
+
 /* dal_open() comes first. The configuration is copied, the rest borrowed. 0 or -ENOMEM. */
 MUST_USE int bll_new(const struct bll_config *config, const struct bll_outlet *outlet,
                      struct password_pool *pool, struct metrics *metrics, struct bll **ret);
@@ -213,3 +241,11 @@ void bll_quiesce(struct bll *bll);
 bool bll_flush_cursors(struct bll *bll);
 
 void bll_status(const struct bll *bll, struct bll_status *ret);
+
+/* Calls `visit` for those who are connected, before it returns; what that is given is valid during
+ * the call only. Returns how many are, or -ENOMEM. */
+MUST_USE long bll_clients(const struct bll *bll, const struct bll_clients_query *query,
+                          bll_client_fn visit, void *userdata);
+
+/* How many members of a room, by its conversation's id, are present with a device at least. */
+uint64_t bll_present_members(const struct bll *bll, uint64_t conversation);

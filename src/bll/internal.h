@@ -165,6 +165,7 @@ struct device {
     struct backlog backlog; /* what has been read from storage */
     uint64_t id;            /* 0 while MAKING */
     uint64_t polled_us;     /* or was last seen otherwise */
+    uint64_t present_us;    /* since when it is present */
     uint64_t rest_until_us;
     struct addr endpoint; /* its address and the port as the poll told it */
     union {
@@ -210,6 +211,7 @@ struct bll_link {
     struct device *device;   /* with which device, or NULL */
     struct stream *stream;   /* if messages flow over it, or it has to be proven first */
     struct session session;  /* once signed on */
+    uint64_t joined_us;      /* since when */
     unsigned owed;           /* what may still come back to it */
     struct list waiting;     /* frames that came since, struct waiting_frame */
     struct list by_wakening; /* on bll.awake once they may go on */
@@ -457,6 +459,8 @@ void presence_poll(struct bll *bll, struct account *account, const struct addr *
 /* A signed poll that was accepted, which tells `endpoint` to be where the device listens. */
 void presence_signed_poll(struct bll *bll, struct device *device, const struct addr *endpoint,
                           const struct session *session);
+/* It is about to be present for another reason than before, if any. */
+void presence_begin(const struct bll *bll, struct device *device);
 /* Counts as present no more. */
 void presence_leave(struct bll *bll, struct device *device);
 /* The device a message from `from` was sent with: the account's only one at that address, or NULL

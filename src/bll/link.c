@@ -168,6 +168,7 @@ void link_join(struct bll_link *link, struct account *account, struct device *de
     link->account = account;
     link->device = device;
     link->session = *session;
+    link->joined_us = bll_now(link->bll);
     outlet->set_role(outlet->userdata, link->connection, BLL_LINK_SIGNED_ON);
 }
 

@@ -4,6 +4,7 @@ src_bll_libbll_a_SOURCES = \
 	src/bll/account.c \
 	src/bll/backlog.c src/bll/backlog.h \
 	src/bll/bll.c src/bll/bll.h \
+	src/bll/clients.c \
 	src/bll/conversation.c \
 	src/bll/cursors.c \
 	src/bll/delivery.c \

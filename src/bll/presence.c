@@ -26,6 +26,12 @@ void presence_leave(struct bll *bll, struct device *device)
     bll->present_count--;
 }
 
+void presence_begin(const struct bll *bll, struct device *device)
+{
+    if (!device_present(device))
+        device->present_us = bll_now(bll);
+}
+
 static bool device_busy(const struct device *device)
 {
     return device->state == DEVICE_MAKING || device->state == DEVICE_READING ||
@@ -161,6 +167,7 @@ static struct device *adopt(struct bll *bll, struct account *account, const stru
 
 static void touch(struct bll *bll, struct device *device)
 {
+    presence_begin(bll, device);
     if (!list_linked(&device->by_poll)) {
         list_append(&bll->present, &device->by_poll);
         bll->present_count++;

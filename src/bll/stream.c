@@ -141,6 +141,7 @@ void stream_begin(struct bll *bll, struct stream *stream)
 {
     struct device *device = stream->device;
 
+    presence_begin(bll, device);
     if (device->v2.stream)
         supersede(bll, device->v2.stream);
     device->v2.stream = stream;

@@ -12,6 +12,7 @@
 #define PATIENCE       60
 #define PATIENCE_BATCH 600
 #define PATIENCE_CHECK 7200
+#define PATIENCE_LIVE  5 /* who looks on wants to be told */
 
 const struct command command_table[] = {
     {"user add", "[USERID]", 0, 1, OPTION_CONTROL | OPTION_NAME | PASSWORD | OPTION_BATCH,
@@ -49,6 +50,8 @@ const struct command command_table[] = {
      "List the members of a room."},
     {"status", "", 0, 0, OPTION_CONTROL, REACH_DAEMON, PATIENCE, command_status,
      "Show what the daemon and its storage are doing."},
+    {"top", "", 0, 0, OPTION_CONTROL | OPTION_ONCE, REACH_DAEMON, PATIENCE_LIVE, command_top,
+     "Show who is connected and what the daemon is doing, refreshed every second."},
     {"db init", "", 0, 0, OPTION_DRIVER | MYSQL, REACH_STORAGE, PATIENCE, command_db_init,
      "Make the database and its tables. Running it again changes nothing."},
     {"db migrate", "", 0, 0, 0, REACH_STORAGE, PATIENCE, command_db_migrate,

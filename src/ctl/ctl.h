@@ -41,6 +41,7 @@ enum reach {
     X(PASSWORD_FD, password_fd, "password-fd", "N", "read the password from descriptor N")         \
     X(BATCH, batch, "batch", "FILE",                                                               \
       "add many: lines of userid:password[:name]; - is standard input")                            \
+    X(ONCE, once, "once", NULL, "print one picture and end")                                       \
     X(DRIVER, driver, "driver", "DRIVER", "sqlite or mysql (default: the configured one)")         \
     X(ADMIN_USER, admin_user, "admin-user", "U",                                                   \
       "mysql: the server's administrator (default: root)")                                         \
@@ -97,6 +98,8 @@ struct ctl {
     const char *arguments[ARGUMENTS_MAX]; /* NULL where none was given */
     struct daemon_config config;
     struct session *session; /* opened by the first request */
+    char *
+        *told; /* where the words of a failure go, in the place of the last; NULL: to the caller */
 };
 
 /* -- command-line.c --------------------------------------------------------------------------- */
@@ -129,6 +132,7 @@ int command_room_join(struct ctl *ctl);
 int command_room_part(struct ctl *ctl);
 int command_room_members(struct ctl *ctl);
 int command_status(struct ctl *ctl);
+int command_top(struct ctl *ctl);
 int command_db_init(struct ctl *ctl);
 int command_db_migrate(struct ctl *ctl);
 int command_db_check(struct ctl *ctl);

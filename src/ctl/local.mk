@@ -16,10 +16,13 @@ src_ctl_libctl_a_SOURCES = \
 	src/ctl/session.c src/ctl/session.h \
 	src/ctl/status.c \
 	src/ctl/storage-host.c \
+	src/ctl/terminal.c src/ctl/terminal.h \
+	src/ctl/top.c src/ctl/top.h \
+	src/ctl/top-picture.c \
 	src/ctl/user-batch.c \
 	src/ctl/user.c
-src_ctl_libctl_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SODIUM_CFLAGS)
-CTL_LIBS = src/ctl/libctl.a $(ADMIN_LIBS) $(CONFIG_LIBS)
+src_ctl_libctl_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SODIUM_CFLAGS) $(TERMINFO_CFLAGS)
+CTL_LIBS = src/ctl/libctl.a $(ADMIN_LIBS) $(CONFIG_LIBS) $(TERMINFO_LIBS)
 
 sbin_PROGRAMS += multichatctl
 multichatctl_SOURCES = src/ctl/main.c

@@ -12,7 +12,7 @@
 
 void print_json(const json_t *answer)
 {
-    json_dumpf(answer, stdout, JSON_COMPACT);
+    json_dumpf(answer, stdout, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
     putchar('\n');
 }
 
@@ -43,6 +43,11 @@ int print_failure(const struct ctl *ctl, int exit_code, const char *code, const 
         text = NULL;
     va_end(arguments);
     const char *said = text ? text : "no memory";
+    if (ctl->told) {
+        free(*ctl->told);
+        *ctl->told = text;
+        return exit_code;
+    }
     if (ctl->options.json) {
         json_t *answer =
             json_pack("{s:b,s:s,s:o}", "ok", 0, "code", code, "error", admin_text(said));
@@ -91,7 +96,7 @@ static size_t width_of(const char *text)
     return width > 0 ? (size_t)width : 0;
 }
 
-void print_table(unsigned columns, const char *const *cells, size_t rows)
+void print_table(FILE *stream, unsigned columns, const char *const *cells, size_t rows)
 {
     size_t widths[TABLE_COLUMNS_MAX] = {0};
 
@@ -99,11 +104,11 @@ void print_table(unsigned columns, const char *const *cells, size_t rows)
         if (width_of(cells[i]) > widths[i % columns])
             widths[i % columns] = width_of(cells[i]);
     for (size_t i = 0; i < rows * columns; i++) {
-        print_clean(stdout, cells[i]);
+        print_clean(stream, cells[i]);
         if (i % columns == columns - 1)
-            putchar('\n');
+            fputc('\n', stream);
         else
-            printf("%*s", (int)(widths[i % columns] - width_of(cells[i]) + 2), "");
+            fprintf(stream, "%*s", (int)(widths[i % columns] - width_of(cells[i]) + 2), "");
     }
 }
 

@@ -19,6 +19,9 @@ int print_failure(const struct ctl *ctl, int exit_code, const char *code, const 
  * it. */
 MUST_USE int print_refusal(const struct ctl *ctl, const json_t *answer);
 
+/* Digits that a number with a fraction is shown with. */
+#define REAL_DIGITS 6
+
 /* `answer` as one line on standard output. */
 void print_json(const json_t *answer);
 
@@ -26,8 +29,8 @@ void print_json(const json_t *answer);
 void print_clean(FILE *stream, const char *text);
 
 /* A table of `columns` aligned columns: cells row by row, the first row being the titles. */
-#define TABLE_COLUMNS_MAX 5
-void print_table(unsigned columns, const char *const *cells, size_t rows);
+#define TABLE_COLUMNS_MAX 8
+void print_table(FILE *stream, unsigned columns, const char *const *cells, size_t rows);
 
 /* The local date and time of `ms` since the epoch, into `text`, which is returned. */
 #define DATE_MAX 32

@@ -84,7 +84,7 @@ static int show_rooms(const struct ctl *ctl, json_t *answer)
             cells[cell++] = numbers[i][0];
             cells[cell++] = numbers[i][1];
         }
-        print_table(3, cells, count + 1);
+        print_table(stdout, 3, cells, count + 1);
     }
     free(cells);
     free(numbers);

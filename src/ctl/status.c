@@ -22,7 +22,8 @@ static const char *value_text(const json_t *value, char text[VALUE_TEXT], char *
         snprintf(text, VALUE_TEXT, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         return text;
     }
-    *ret_owned = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    *ret_owned =
+        json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
     return *ret_owned ? *ret_owned : "";
 }
 

@@ -182,7 +182,7 @@ int command_user_devices(struct ctl *ctl)
             cells[cell++] = versions[i];
             cells[cell++] = format_date(number_of(device, "seen_ms"), dates[i]);
         }
-        print_table(3, cells, count + 1);
+        print_table(stdout, 3, cells, count + 1);
     }
     free(cells);
     free(dates);
@@ -212,7 +212,7 @@ int show_users(const struct ctl *ctl, json_t *answer, const char *member)
             cells[cell++] = json_is_true(json_object_get(user, "bulk")) ? "bulk" : "-";
             cells[cell++] = format_date(number_of(user, "created_ms"), dates[i]);
         }
-        print_table(5, cells, count + 1);
+        print_table(stdout, 5, cells, count + 1);
     }
     free(cells);
     free(dates);

@@ -13,6 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Six digits of a rate: no binary fraction in full. */
+#define ANSWER_FORMAT (JSON_COMPACT | JSON_REAL_PRECISION(6))
+
 #define READ_CHUNK 16384
 #define IDLE_US    (300 * USEC_PER_SEC) /* a connection that asks nothing for so long is closed */
 
@@ -105,7 +108,7 @@ static void watch(struct control_connection *connection)
 
 static void answer(struct control_connection *connection, json_t *object)
 {
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *text = object != NULL ? json_dumps(object, ANSWER_FORMAT) : NULL;
     if (text == NULL || buffer_append(&connection->output, bytes_of(text)) < 0 ||
         buffer_append(&connection->output, bytes_of("\n")) < 0) {
         log_error("control: an answer is lost, for want of memory");
@@ -218,7 +221,7 @@ static int open_connection(struct control *control, int fd)
 static void turn_away(int fd, enum admin_code code, const char *words)
 {
     json_t *object = admin_refusal(code, "%s", words);
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *text = object != NULL ? json_dumps(object, ANSWER_FORMAT) : NULL;
     if (text != NULL && send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) > 0 &&
         send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         log_debug("control: the peer did not wait for its refusal");

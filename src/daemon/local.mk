@@ -10,6 +10,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/identity.c src/daemon/identity.h \
 	src/daemon/messages.h \
 	src/daemon/outlet.c src/daemon/outlet.h \
+	src/daemon/rates.c src/daemon/rates.h \
 	src/daemon/report.c src/daemon/report.h \
 	src/daemon/secret.c src/daemon/secret.h \
 	src/daemon/server.c src/daemon/server.h \

@@ -32,7 +32,7 @@
 #define FIRST_CONNECT_US (2 * USEC_PER_SEC)    /* that storage may take before it counts as away */
 #define TICK_US          (100 * USEC_PER_MSEC) /* between two calls of bll_tick() */
 #define DAY_US           (24ULL * 60 * 60 * USEC_PER_SEC)
-#define STATUS_TICKS     10                    /* ticks between two looks at the status line */
+#define STATUS_TICKS     10                    /* ticks between two looks at rates and status */
 #define STOP_US          (3 * USEC_PER_SEC)    /* time to finish what is under way */
 #define STOP_STREAMS_US  (500 * USEC_PER_MSEC) /* of it for acknowledgements on their way */
 #define STOP_CHECK_US    (10 * USEC_PER_MSEC)
@@ -43,6 +43,7 @@ struct server {
     struct identity identity;
     uint64_t started_us;
     struct metrics metrics;
+    struct rates rates;
     struct loop *loop;
     struct signals signals;
     struct sockets sockets;
@@ -74,6 +75,8 @@ static struct report report_of(const struct server *server)
     return (struct report){
         .bll = server->bll,
         .metrics = &server->metrics,
+        .rates = &server->rates,
+        .pool = server->pool,
         .certificate = &server->identity.certificate,
         .uptime_us = loop_now(server->loop) - server->started_us,
         .connections = &server->connections,
@@ -87,6 +90,12 @@ static void add_status(void *userdata, json_t *into)
 {
     struct report report = report_of(userdata);
     report_add(&report, into);
+}
+
+static json_t *clients(void *userdata, const struct admin_clients *asked)
+{
+    const struct server *server = userdata;
+    return report_clients(server->bll, asked);
 }
 
 static void tell_status(struct server *server)
@@ -241,8 +250,10 @@ static void account_changed(void *userdata, struct bytes userid)
 
 static int start_control(struct server *server)
 {
-    const struct admin_hooks hooks = {
-        .account_changed = account_changed, .status = add_status, .userdata = server};
+    const struct admin_hooks hooks = {.account_changed = account_changed,
+                                      .status = add_status,
+                                      .clients = clients,
+                                      .userdata = server};
     int r = admin_new(server->pool, &hooks, &server->admin);
     if (r < 0)
         return r;
@@ -256,8 +267,10 @@ static void tick(void *userdata)
     struct server *server = userdata;
     bll_tick(server->bll);
     connections_tick(&server->connections);
-    if (++server->ticks % STATUS_TICKS == 0)
+    if (++server->ticks % STATUS_TICKS == 0) {
+        rates_take(&server->rates, &server->metrics, loop_now(server->loop));
         tell_status(server);
+    }
     if (loop_timer_set(server->loop, &server->tick, loop_now(server->loop) + TICK_US) < 0)
         loop_stop(server->loop, -ENOMEM);
 }

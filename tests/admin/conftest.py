@@ -4,6 +4,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 """
 import pytest
 
+from fixtures import daemons  # noqa: F401
 from multichat import MariaDB
 from sites import Site, DaemonSite, drivers
 

@@ -56,7 +56,8 @@ static int setup_with(void **state, unsigned queue_max, const char *path)
 {
     struct host *host = calloc(1, sizeof(*host));
     struct password_cost cost = {.operations = 1, .memory = 8192UL * 1024};
-    struct admin_hooks hooks = {note_changed, add_status, host};
+    struct admin_hooks hooks = {
+        .account_changed = note_changed, .status = add_status, .userdata = host};
 
     assert_non_null(host);
     snprintf(host->folder, sizeof(host->folder), "/tmp/admin-test-XXXXXX");

@@ -274,7 +274,8 @@ class Daemon:
 
     DEFAULTS = {"log.level": "debug", "password.memory": 8, "password.operations": 1,
                 "rates.handshakes": 0, "rates.signons": 0, "rates.failures": 0,
-                "rates.sends_address": 0, "rates.sends": 0, "rates.dials": 0}
+                "rates.sends_address": 0, "rates.sends": 0, "rates.dials": 0,
+                "rates.changes": 0, "rates.requests": 0}
 
     def __init__(self, storage=None, environment=None, host=None, address="127.0.0.1", **settings):
         """With `host` (netns.Host) it runs there, on that address of it."""
@@ -374,6 +375,15 @@ class Daemon:
             assert result.returncode == 0, "multichatctl %s: %d\n%s%s" % (
                 " ".join(arguments), result.returncode, result.stdout, result.stderr)
         return result
+
+    def request(self, request):
+        """One request over the control socket, as a program of somebody else's makes it."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(PATIENCE)
+            connection.connect(self.settings["listen.control"])
+            connection.sendall(json.dumps(request).encode("utf-8") + b"\n")
+            with connection.makefile(encoding="utf-8") as stream:
+                return json.loads(stream.readline())
 
     def control(self, requests):
         """Many requests over one control connection, for which a program each would be slow."""
