@@ -58,14 +58,19 @@ static struct target to_user(uint64_t index)
     return (struct target){.kind = TARGET_USER, .index = (uint32_t)index};
 }
 
+static struct target to_room_of(struct chooser *chooser, const struct roster_user *who)
+{
+    return (struct target){.kind = TARGET_ROOM,
+                           .index = who->rooms[random_below(chooser, who->room_count)]};
+}
+
 static struct target mixed(struct chooser *chooser, uint32_t writer)
 {
     const struct roster_user *who = &chooser->roster->users[writer];
     uint64_t count = chooser->roster->user_count;
 
     if (who->room_count > 0 && random_below(chooser, 2) == 0)
-        return (struct target){.kind = TARGET_ROOM,
-                               .index = who->rooms[random_below(chooser, who->room_count)]};
+        return to_room_of(chooser, who);
     return to_user((writer + 1 + random_below(chooser, count - 1)) % count);
 }
 
@@ -80,6 +85,8 @@ struct target chooser_next(struct chooser *chooser, uint32_t writer)
         return to_user(chooser->writers + writer % others);
     case PATTERN_ROUND:
         return to_user(chooser->writers + (writer + chooser->rounds[writer]++) % others);
+    case PATTERN_ROOM:
+        return to_room_of(chooser, &chooser->roster->users[writer]);
     default:
         return (struct target){.kind = TARGET_EVERYONE};
     }

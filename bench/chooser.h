@@ -13,7 +13,7 @@ MUST_USE int chooser_new(const struct roster *roster, enum pattern pattern, uint
                          uint64_t seed, struct chooser **ret);
 void chooser_free(struct chooser *chooser);
 
-/* Not for PATTERN_NONE. */
+/* Not for PATTERN_NONE; for PATTERN_ROOM each writer is in a room. */
 struct target chooser_next(struct chooser *chooser, uint32_t writer);
 
 /* The recipient as the wire has it. */

@@ -56,7 +56,7 @@ struct ledger {
     struct last *last; /* by place, and then one for each user's inbox */
     struct ledger_counts counts;
     uint64_t owed;
-    struct histogram answer_us, delivery_us;
+    struct histogram answer_us, delivery_us, last_us;
 };
 
 /* -- places ----------------------------------------------------------------------------------- */
@@ -350,6 +350,8 @@ int ledger_deliver(struct ledger *ledger, uint32_t receiver, struct bytes sender
     if (entry->state == STATE_ACKNOWLEDGED)
         ledger->owed--;
     histogram_add(&ledger->delivery_us, now_us - entry->sent_us);
+    if (entry->arrived == expected(ledger, entry))
+        histogram_add(&ledger->last_us, now_us - entry->sent_us);
     return check_order(ledger, entry, number, place);
 }
 
@@ -376,6 +378,11 @@ const struct histogram *ledger_answer_us(const struct ledger *ledger)
 const struct histogram *ledger_delivery_us(const struct ledger *ledger)
 {
     return &ledger->delivery_us;
+}
+
+const struct histogram *ledger_last_us(const struct ledger *ledger)
+{
+    return &ledger->last_us;
 }
 
 /* -- closing ---------------------------------------------------------------------------------- */

@@ -76,9 +76,11 @@ uint64_t ledger_owed(const struct ledger *ledger);
 /* Counts so far; the lost and the contradictions only after ledger_close(). */
 const struct ledger_counts *ledger_counts(const struct ledger *ledger);
 
-/* From sending to the answer, and from sending to the receiver, in microseconds. */
+/* From sending to the answer, from sending to each receiver, and from sending to the last receiver
+ * of a message that all have got, in microseconds. */
 const struct histogram *ledger_answer_us(const struct ledger *ledger);
 const struct histogram *ledger_delivery_us(const struct ledger *ledger);
+const struct histogram *ledger_last_us(const struct ledger *ledger);
 
 /* Finds what was lost and whether orders contradict each other. Once, at the end. 0 or -ENOMEM. */
 MUST_USE int ledger_close(struct ledger *ledger);

@@ -240,6 +240,8 @@ static void frame(void *userdata, const struct v2_frame *frame)
 {
     struct user *user = userdata;
 
+    if (v2_take_entry(user, frame))
+        return;
     switch (frame->verb) {
     case V2_VERB_WELCOME:
         welcomed(user, frame);
@@ -249,9 +251,6 @@ static void frame(void *userdata, const struct v2_frame *frame)
         break;
     case V2_VERB_ERR:
         refused(user, frame);
-        break;
-    case V2_VERB_MSG:
-        v2_take_message(user, frame);
         break;
     case V2_VERB_ATTACHED:
         user->reachable = true;

@@ -15,6 +15,7 @@ enum pattern {
     PATTERN_PARTNERS, /* each writer to one user who does not write, always the same */
     PATTERN_ROUND,    /* to all users who do not write, one after the other */
     PATTERN_EVERYONE, /* to everyone */
+    PATTERN_ROOM,     /* to a room of the writer's */
     PATTERN_NONE,     /* nobody writes */
 };
 

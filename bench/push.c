@@ -35,13 +35,10 @@ static void frame(void *userdata, const struct v2_frame *frame)
     struct push *push = userdata;
     struct v2_frame proof;
 
-    if (frame->verb == V2_VERB_MSG) {
-        v2_take_message(push->user, frame);
-    } else if (frame->verb == V2_VERB_PUSH) {
-        if (!member_prove(&push->user->member, frame, &proof) ||
-            stream_say(push->stream, &proof) < 0)
-            push_end(push);
-    }
+    if (v2_take_entry(push->user, frame) || frame->verb != V2_VERB_PUSH)
+        return;
+    if (!member_prove(&push->user->member, frame, &proof) || stream_say(push->stream, &proof) < 0)
+        push_end(push);
 }
 
 static void paused(void *userdata)

@@ -64,11 +64,15 @@ static void add_speed(struct report *report, const struct ledger *ledger,
     add(report, "ack-p99", (double)histogram_quantile(ledger_answer_us(ledger), 0.99), "us");
     add(report, "delivery-p50", (double)histogram_quantile(ledger_delivery_us(ledger), 0.5), "us");
     add(report, "delivery-p99", (double)histogram_quantile(ledger_delivery_us(ledger), 0.99), "us");
+    add(report, "last-p50", (double)histogram_quantile(ledger_last_us(ledger), 0.5), "us");
+    add(report, "last-p99", (double)histogram_quantile(ledger_last_us(ledger), 0.99), "us");
+    add(report, "last-max", (double)histogram_quantile(ledger_last_us(ledger), 1), "us");
     add(report, "reconnects", (double)result->wire.reconnects, "connections");
     add(report, "polls", (double)result->wire.polls, "datagrams");
     add(report, "poll-answers", (double)result->wire.poll_answers, "datagrams");
     add(report, "poll-answers-wrong", (double)result->wire.poll_answers_wrong, "datagrams");
     add(report, "redelivered", (double)result->wire.redelivered, "deliveries");
+    add(report, "notes", (double)result->wire.notes, "deliveries");
     add(report, "unreachable", (double)result->wire.unreachable, "users");
 }
 

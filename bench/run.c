@@ -395,16 +395,31 @@ static int make(struct run *run)
     return r;
 }
 
+/* Whether there are users and rooms enough, told if not. */
+static bool is_manned(const struct options *options, const struct roster *roster)
+{
+    if (options->writers >= roster->user_count) {
+        fprintf(stderr, "multichat-bench: %llu writers need more than %zu users\n",
+                (unsigned long long)options->writers, roster->user_count);
+        return false;
+    }
+    for (size_t i = 0; options->mode->pattern == PATTERN_ROOM && i < options->writers; i++) {
+        if (roster->users[i].room_count == 0) {
+            fprintf(stderr, "multichat-bench: %s writes and is in no room\n",
+                    roster->users[i].userid);
+            return false;
+        }
+    }
+    return true;
+}
+
 int run_new(const struct options *options, const struct roster *roster, struct run **ret)
 {
     struct run *run;
     int r;
 
-    if (options->writers >= roster->user_count) {
-        fprintf(stderr, "multichat-bench: %llu writers need more than %zu users\n",
-                (unsigned long long)options->writers, roster->user_count);
+    if (!is_manned(options, roster))
         return -EINVAL;
-    }
     run = calloc(1, sizeof(*run));
     if (!run)
         return -ENOMEM;

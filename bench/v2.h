@@ -76,8 +76,9 @@ static inline bool v2_user_writes(const struct user *user)
     return user->pending != NULL;
 }
 
-/* A message for the user, from whichever connection. */
-void v2_take_message(struct user *user, const struct v2_frame *msg);
+/* A frame for the user, from whichever connection. True if it is an entry of a conversation, which
+ * is taken. */
+bool v2_take_entry(struct user *user, const struct v2_frame *entry);
 void v2_fail(struct v2 *v2, int error);
 
 /* -- link.c ----------------------------------------------------------------------------------- */

@@ -31,17 +31,23 @@ void v2_fail(struct v2 *v2, int error)
     v2->handler.failed(v2->handler.userdata, error);
 }
 
-void v2_take_message(struct user *user, const struct v2_frame *msg)
+bool v2_take_entry(struct user *user, const struct v2_frame *entry)
 {
     struct v2 *v2 = user->v2;
-    int r = member_read(&user->member, msg);
+    bool is_note = entry->verb == V2_VERB_NOTE;
 
+    if (entry->verb != V2_VERB_MSG && entry->verb != V2_VERB_WHISPER && !is_note)
+        return false;
+    int r = member_read(&user->member, entry);
     if (r < 0)
         v2_fail(v2, r);
     else if (r == 0)
         v2->counts.redelivered++;
+    else if (is_note)
+        v2->counts.notes++;
     else
-        v2->handler.delivered(v2->handler.userdata, user->index, msg->userid, msg->text);
+        v2->handler.delivered(v2->handler.userdata, user->index, entry->userid, entry->text);
+    return true;
 }
 
 /* -- polls ------------------------------------------------------------------------------------ */

@@ -35,6 +35,7 @@ struct wire_counts {
     uint64_t poll_answers;
     uint64_t poll_answers_wrong; /* by their signature, or that no poll had asked for */
     uint64_t redelivered; /* messages that came again, as their receivers knew by the number */
+    uint64_t notes;       /* of the server, about rooms and names */
     uint64_t unreachable; /* users of whom the last answer said so */
 };
 

@@ -16,6 +16,7 @@ ROOMS = {"#a": USERS[:5], "#b": USERS[5:]}
 MODES = {"conserve": ["--writers", "4", "--rate", "0", "--count", "200"],
          "one-to-one": ["--writers", "4", "--count", "200"],
          "fan-out": ["--writers", "2", "--count", "50"],
+         "room": ["--writers", "2", "--count", "50"],
          "backlog": ["--writers", "3", "--count", "200"],
          "push": ["--writers", "2", "--count", "200"],
          "polls": ["--seconds", "1"]}

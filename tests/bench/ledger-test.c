@@ -137,6 +137,21 @@ static void test_all_is_well(void **state)
     assert_clean(ledger_counts(book->ledger));
 }
 
+/* The last of all receivers ends it; who has not got it keeps it open. */
+static void test_tells_when_the_last_has_it(void **state)
+{
+    struct book *book = *state;
+    struct sent whole = acked(book, 0, to_room), part = acked(book, 0, to_room);
+
+    deliver(book, 1, &whole);
+    assert_int_equal(histogram_quantile(ledger_last_us(book->ledger), 1), 0);
+    deliver(book, 2, &whole);
+    deliver(book, 2, &whole);
+    deliver(book, 1, &part);
+    assert_int_equal(ledger_last_us(book->ledger)->count, 1);
+    assert_in_range(histogram_quantile(ledger_last_us(book->ledger), 1), 1900, 2100);
+}
+
 static void test_delivery_before_the_answer_counts(void **state)
 {
     struct book *book = *state;
@@ -328,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_is_well, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tells_when_the_last_has_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delivery_before_the_answer_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_repeated, setup, teardown),

@@ -210,7 +210,7 @@ def test_too_long_frame_is_told(daemons, clients):
     daemon.add_users("alice")
     alice = clients(daemon, "alice")
     with alice.connect() as connection:
-        connection.sendall(b"wrmsg:" + b"z" * 1500)
+        connection.sendall(b"wrmsg:" + b"z" * 2000)
         answers = read_answers(connection, 2)
     assert [error_code(answer) for answer in answers] == ["too-long"]
 
