@@ -37,6 +37,7 @@ static const struct verb verbs[] = {
     {"room members", ARGUMENT_BIT(ROOM), PAGED, verb_room_members},
     {"status", 0, 0, verb_status},
     {"clients", 0, PAGED | ARGUMENT_BIT(ORDER), verb_clients},
+    {"kick", ARGUMENT_BIT(USERID), ARGUMENT_BIT(REASON), verb_kick},
     {"db check", 0, 0, verb_db_check},
 };
 

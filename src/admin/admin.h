@@ -53,6 +53,8 @@ struct admin_clients {
     bool by_waiting; /* those for whom most waits; else in order of userid */
 };
 
+#define ADMIN_REASON_MAX 200 /* bytes of what a user is told */
+
 /* The host's part; each may be NULL. */
 struct admin_hooks {
     /* Something about the user has been changed in storage: he was added, deleted, disabled,
@@ -65,6 +67,8 @@ struct admin_hooks {
     /* The answer to "clients", with "clients", "count" and "next" as multichatctl(8) says; NULL if
      * memory ran out. */
     json_t *(*clients)(void *userdata, const struct admin_clients *asked);
+    /* Closes the connections of a user, telling each `reason`. False if he has none. */
+    bool (*kick)(void *userdata, struct bytes userid, const char *reason);
     void *userdata;
 };
 

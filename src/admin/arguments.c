@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "admin/request.h"
+#include "util/utf8.h"
 
 #include <stdio.h>
 
@@ -113,6 +114,30 @@ static const char *take_order(struct arguments *arguments, json_t *value, const 
                : "allowed are \"userid\" and \"waiting\"";
 }
 
+/* C0, DEL or C1; `text` is valid UTF-8. */
+static bool has_control_character(struct bytes text)
+{
+    while (text.len > 0) {
+        uint32_t character = 0;
+        int len = utf8_decode(text, &character);
+        if (len <= 0 || character < 0x20 || (character >= 0x7f && character < 0xa0))
+            return true;
+        text = (struct bytes){text.data + len, text.len - (size_t)len};
+    }
+    return false;
+}
+
+static const char *take_reason(struct arguments *arguments, json_t *value, const char *text,
+                               size_t len)
+{
+    (void)value;
+    arguments->reason = text;
+    if (len == 0 || len > ADMIN_REASON_MAX)
+        return "allowed are 1 to 200 bytes";
+    return has_control_character((struct bytes){text, len}) ? "it has a control character" : NULL;
+}
+_Static_assert(ADMIN_REASON_MAX == 200, "the words above say so");
+
 static const struct argument_type argument_types[ARGUMENT_COUNT] = {
     [ARGUMENT_USERID] = {"userid", JSON_STRING, take_userid},
     [ARGUMENT_NAME] = {"name", JSON_STRING, take_name},
@@ -124,6 +149,7 @@ static const struct argument_type argument_types[ARGUMENT_COUNT] = {
     [ARGUMENT_BULK] = {"bulk", JSON_TRUE, take_bulk},
     [ARGUMENT_DEVICE] = {"device", JSON_STRING, take_device},
     [ARGUMENT_ORDER] = {"order", JSON_STRING, take_order},
+    [ARGUMENT_REASON] = {"reason", JSON_STRING, take_reason},
 };
 
 /* JSON_TRUE stands for both booleans. */

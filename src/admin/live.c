@@ -24,3 +24,37 @@ void verb_clients(struct request *request)
     else
         request_finish(request, hooks->clients(hooks->userdata, &asked));
 }
+
+/* -- kick ------------------------------------------------------------------------------------- */
+
+#define KICK_REASON "the administrator has closed this connection"
+
+/* He has no connection: here is whether there is such a user at all. */
+static void absence_explained(void *userdata, enum dal_outcome outcome,
+                              const struct dal_account *account)
+{
+    struct request *request = userdata;
+    struct bytes userid = request->arguments.userid;
+
+    (void)account;
+    if (outcome == DAL_OK)
+        request_refuse(request, ADMIN_CODE_MISSING, "%.*s has no connection", BYTES_ARG(userid));
+    else if (outcome == DAL_MISSING)
+        request_refuse(request, ADMIN_CODE_MISSING, "there is no user %.*s", BYTES_ARG(userid));
+    else
+        request_finish(request, refusal_of_outcome(outcome));
+}
+
+void verb_kick(struct request *request)
+{
+    const struct admin_hooks *hooks = &request->admin->hooks;
+    const struct arguments *arguments = &request->arguments;
+    const char *reason = arguments->reason ? arguments->reason : KICK_REASON;
+
+    if (!hooks->kick)
+        refuse_without_daemon(request);
+    else if (hooks->kick(hooks->userdata, arguments->userid, reason))
+        request_finish(request, json_pack("{s:b}", "ok", 1));
+    else
+        request_check(request, dal_account_find(arguments->userid, absence_explained, request));
+}

@@ -30,6 +30,7 @@ enum argument {
     ARGUMENT_BULK,
     ARGUMENT_DEVICE,
     ARGUMENT_ORDER,
+    ARGUMENT_REASON,
     ARGUMENT_COUNT
 };
 
@@ -42,7 +43,8 @@ struct arguments {
     unsigned limit;
     bool bulk;
     bool by_waiting;
-    json_t *users; /* borrowed */
+    const char *reason; /* NULL: not given */
+    json_t *users;      /* borrowed */
 };
 
 struct request;
@@ -123,4 +125,5 @@ void verb_room_part(struct request *request);
 void verb_room_members(struct request *request);
 void verb_status(struct request *request);
 void verb_clients(struct request *request);
+void verb_kick(struct request *request);
 void verb_db_check(struct request *request);

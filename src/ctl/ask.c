@@ -28,6 +28,17 @@ int request_add(const struct ctl *ctl, json_t *request, const char *member, cons
     return EXIT_OK;
 }
 
+int request_add_given(const struct ctl *ctl, json_t **request, const char *member, const char *text)
+{
+    int code = text ? request_add(ctl, *request, member, text) : EXIT_OK;
+
+    if (code != EXIT_OK) {
+        json_decref(*request);
+        *request = NULL;
+    }
+    return code;
+}
+
 int request_of(const struct ctl *ctl, const char *first, const char *second, json_t **ret_request)
 {
     const char *const members[ARGUMENTS_MAX] = {first, second};

@@ -18,6 +18,10 @@ MUST_USE int request_of(const struct ctl *ctl, const char *first, const char *se
 MUST_USE int request_add(const struct ctl *ctl, json_t *request, const char *member,
                          const char *text);
 
+/* The same for what may not have been given (NULL). On failure the request is freed, too. */
+MUST_USE int request_add_given(const struct ctl *ctl, json_t **request, const char *member,
+                               const char *text);
+
 /* Sends `request` (taken over) and sees that the answer says ok. */
 MUST_USE int ask(struct ctl *ctl, json_t *request, json_t **ret_answer);
 

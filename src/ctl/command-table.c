@@ -52,6 +52,8 @@ const struct command command_table[] = {
      "Show what the daemon and its storage are doing."},
     {"top", "", 0, 0, OPTION_CONTROL | OPTION_ONCE, REACH_DAEMON, PATIENCE_LIVE, command_top,
      "Show who is connected and what the daemon is doing, refreshed every second."},
+    {"kick", "USERID", 1, 1, OPTION_CONTROL | OPTION_REASON, REACH_DAEMON, PATIENCE, command_kick,
+     "Close a user's connections, telling him why. He may come back."},
     {"db init", "", 0, 0, OPTION_DRIVER | MYSQL, REACH_STORAGE, PATIENCE, command_db_init,
      "Make the database and its tables. Running it again changes nothing."},
     {"db migrate", "", 0, 0, 0, REACH_STORAGE, PATIENCE, command_db_migrate,

@@ -41,6 +41,7 @@ enum reach {
     X(PASSWORD_FD, password_fd, "password-fd", "N", "read the password from descriptor N")         \
     X(BATCH, batch, "batch", "FILE",                                                               \
       "add many: lines of userid:password[:name]; - is standard input")                            \
+    X(REASON, reason, "reason", "TEXT", "what he is told")                                         \
     X(ONCE, once, "once", NULL, "print one picture and end")                                       \
     X(DRIVER, driver, "driver", "DRIVER", "sqlite or mysql (default: the configured one)")         \
     X(ADMIN_USER, admin_user, "admin-user", "U",                                                   \
@@ -133,6 +134,7 @@ int command_room_part(struct ctl *ctl);
 int command_room_members(struct ctl *ctl);
 int command_status(struct ctl *ctl);
 int command_top(struct ctl *ctl);
+int command_kick(struct ctl *ctl);
 int command_db_init(struct ctl *ctl);
 int command_db_migrate(struct ctl *ctl);
 int command_db_check(struct ctl *ctl);

@@ -8,6 +8,7 @@ src_ctl_libctl_a_SOURCES = \
 	src/ctl/ctl.h \
 	src/ctl/database.c src/ctl/database.h \
 	src/ctl/db-init.c \
+	src/ctl/live.c \
 	src/ctl/mysql-init.c \
 	src/ctl/print.c src/ctl/print.h \
 	src/ctl/room.c \

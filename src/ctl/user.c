@@ -59,9 +59,8 @@ static int add_one(struct ctl *ctl)
     json_t *request = NULL, *answer = NULL;
     int code = request_of(ctl, "userid", NULL, &request);
 
-    if (code == EXIT_OK && ctl->options.name &&
-        (code = request_add(ctl, request, "name", ctl->options.name)) != EXIT_OK)
-        json_decref(request);
+    if (code == EXIT_OK)
+        code = request_add_given(ctl, &request, "name", ctl->options.name);
     if (code == EXIT_OK)
         code = ask_with_password(ctl, request, false, &answer);
     return code == EXIT_OK ? conclude(ctl, answer, "user %s added", ctl->arguments[0]) : code;

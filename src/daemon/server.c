@@ -248,11 +248,18 @@ static void account_changed(void *userdata, struct bytes userid)
     bll_account_changed(server->bll, userid);
 }
 
+static bool kick(void *userdata, struct bytes userid, const char *reason)
+{
+    struct server *server = userdata;
+    return bll_kick(server->bll, userid, reason);
+}
+
 static int start_control(struct server *server)
 {
     const struct admin_hooks hooks = {.account_changed = account_changed,
                                       .status = add_status,
                                       .clients = clients,
+                                      .kick = kick,
                                       .userdata = server};
     int r = admin_new(server->pool, &hooks, &server->admin);
     if (r < 0)

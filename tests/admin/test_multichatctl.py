@@ -389,7 +389,7 @@ def test_help(alone):
     everything = alone.run("--help").stdout
     commands = [line.strip() for line in everything.split("Commands:")[1].split("Options:")[0]
                 .splitlines() if line.strip()]
-    assert len(commands) == 21
+    assert len(commands) == 22
     for command in commands:
         words = [word for word in command.split("  ")[0].split() if word.isalpha() and word.islower()]
         told = alone.run(*words, "--help").stdout
