@@ -41,25 +41,36 @@ static void room_added(void *userdata, enum dal_outcome outcome,
 
 void verb_room_add(struct request *request)
 {
-    request_check(request, dal_room_add(room_of(request), room_added, request));
+    const char *refusal = room_name_refusal(bytes_of(request->arguments.room + 1));
+
+    if (refusal)
+        request_refuse(request, ADMIN_CODE_INVALID, "the room is not allowed: %s", refusal);
+    else
+        request_check(request, dal_room_add(room_of(request), room_added, request));
 }
 
-static json_t *rooms_to_json(const struct dal_room *rooms, size_t count, unsigned limit)
+static json_t *room_to_json(const struct room_record *room)
+{
+    return json_pack("{s:s,s:I,s:s,s:s,s:I,s:I}", "room", room->conversation.name, "number",
+                     (json_int_t)room->conversation.number, "access",
+                     room->access == ROOM_OPEN ? "open" : "closed", "topic", room->topic, "members",
+                     (json_int_t)room->members, "messages", (json_int_t)room->conversation.end);
+}
+
+static json_t *rooms_to_json(const struct room_record *rooms, size_t count, unsigned limit)
 {
     json_t *array = json_array();
     size_t shown = count < limit ? count : limit;
 
     for (size_t i = 0; i < shown; i++)
-        json_array_append_new(array, json_pack("{s:s,s:I,s:I}", "room", rooms[i].conversation.name,
-                                               "members", (json_int_t)rooms[i].members, "messages",
-                                               (json_int_t)rooms[i].conversation.end));
+        json_array_append_new(array, room_to_json(&rooms[i]));
     json_t *answer = json_pack("{s:b,s:o}", "ok", 1, "rooms", array);
     if (count > limit)
         json_object_set_new(answer, "next", json_string(rooms[limit - 1].conversation.name));
     return answer;
 }
 
-static void rooms_listed(void *userdata, enum dal_outcome outcome, const struct dal_room *rooms,
+static void rooms_listed(void *userdata, enum dal_outcome outcome, const struct room_record *rooms,
                          size_t count)
 {
     struct request *request = userdata;
@@ -74,18 +85,34 @@ void verb_room_list(struct request *request)
     struct arguments *arguments = &request->arguments;
 
     request_check(request,
-                  dal_room_list(arguments->after, arguments->limit + 1, rooms_listed, request));
+                  dal_room_list(0, arguments->after, arguments->limit + 1, rooms_listed, request));
 }
 
 /* -- members ---------------------------------------------------------------------------------- */
 
-static void members_listed(void *userdata, enum dal_outcome outcome, const struct user *users,
-                           size_t count)
+static json_t *members_to_json(const struct dal_member *members, size_t count, unsigned limit)
+{
+    json_t *array = json_array();
+    size_t shown = count < limit ? count : limit;
+
+    for (size_t i = 0; i < shown; i++) {
+        json_t *member = user_to_json(&members[i].user);
+        json_object_set_new(member, "operator", json_boolean(members[i].is_operator));
+        json_array_append_new(array, member);
+    }
+    json_t *answer = json_pack("{s:b,s:o}", "ok", 1, "members", array);
+    if (count > limit)
+        json_object_set_new(answer, "next", json_string(members[limit - 1].user.userid));
+    return answer;
+}
+
+static void members_listed(void *userdata, enum dal_outcome outcome,
+                           const struct dal_member *members, size_t count)
 {
     struct request *request = userdata;
 
     if (outcome == DAL_OK)
-        request_finish(request, users_to_json("members", users, count, request->arguments.limit));
+        request_finish(request, members_to_json(members, count, request->arguments.limit));
     else
         refuse_room(request, outcome);
 }
@@ -162,16 +189,16 @@ static void room_deleted(void *userdata, enum dal_outcome outcome)
     request_finish(request, json_pack("{s:b,s:I}", "ok", 1, "members", (json_int_t)members->count));
 }
 
-static void members_collected(void *userdata, enum dal_outcome outcome, const struct user *users,
-                              size_t count);
+static void members_collected(void *userdata, enum dal_outcome outcome,
+                              const struct dal_member *found, size_t count);
 
 static int collect_members(struct request *request, struct bytes after)
 {
     return dal_member_list(room_of(request), after, ADMIN_PAGE_MAX, members_collected, request);
 }
 
-static void members_collected(void *userdata, enum dal_outcome outcome, const struct user *users,
-                              size_t count)
+static void members_collected(void *userdata, enum dal_outcome outcome,
+                              const struct dal_member *found, size_t count)
 {
     struct request *request = userdata;
     int error = 0;
@@ -181,9 +208,9 @@ static void members_collected(void *userdata, enum dal_outcome outcome, const st
         return;
     }
     for (size_t i = 0; i < count && error == 0; i++)
-        error = members_append(request->state, users[i].userid);
+        error = members_append(request->state, found[i].user.userid);
     if (error == 0 && count == ADMIN_PAGE_MAX)
-        error = collect_members(request, bytes_of(users[count - 1].userid));
+        error = collect_members(request, bytes_of(found[count - 1].user.userid));
     else if (error == 0)
         error = dal_room_delete(room_of(request), room_deleted, request);
     request_check(request, error);
@@ -199,52 +226,53 @@ void verb_room_delete(struct request *request)
 
 /* -- join and part ---------------------------------------------------------------------------- */
 
-/* Storage said that something is missing, and here is whether it is the room. */
-static void membership_explained(void *userdata, enum dal_outcome outcome,
-                                 const struct conversation_record *record)
+static void refuse_membership(struct request *request, enum dal_outcome outcome,
+                              enum dal_room_refusal refusal)
 {
-    struct request *request = userdata;
     struct bytes userid = request->arguments.userid;
 
-    (void)record;
-    if (outcome != DAL_OK)
-        refuse_room(request, outcome);
-    else if (request->verb->handle == verb_room_join)
+    if (refusal == ROOM_NO_USER)
         request_refuse(request, ADMIN_CODE_MISSING, "there is no user %.*s", BYTES_ARG(userid));
-    else
+    else if (refusal == ROOM_NO_MEMBER)
         request_refuse(request, ADMIN_CODE_MISSING, "%.*s is not a member of %s", BYTES_ARG(userid),
                        request->arguments.room);
+    else
+        refuse_room(request, outcome);
 }
 
-static void membership_changed(void *userdata, enum dal_outcome outcome)
+static void membership_changed(void *userdata, enum dal_outcome outcome,
+                               const struct dal_room_result *result)
 {
     struct request *request = userdata;
     struct bytes userid = request->arguments.userid;
 
-    if (outcome == DAL_OK) {
+    if (outcome != DAL_OK) {
+        refuse_membership(request, outcome, result->refusal);
+    } else if (!result->changed) {
+        request_refuse(request, ADMIN_CODE_TAKEN, "%.*s is a member of %s already",
+                       BYTES_ARG(userid), request->arguments.room);
+    } else {
         if (request->verb->handle == verb_room_join)
             note_newcomer(request);
         request_account_changed(request, userid);
         request_finish(request, json_pack("{s:b}", "ok", 1));
-    } else if (outcome == DAL_MISSING) {
-        request_check(request,
-                      dal_conversation_find(room_of(request), membership_explained, request));
-    } else if (outcome == DAL_REFUSED) {
-        request_refuse(request, ADMIN_CODE_TAKEN, "%.*s is a member of %s already",
-                       BYTES_ARG(userid), request->arguments.room);
-    } else {
-        request_finish(request, refusal_of_outcome(outcome));
     }
+}
+
+static void change_membership(struct request *request, enum dal_room_verb verb)
+{
+    const struct dal_room_order order = {
+        .verb = verb, .room = room_of(request), .userid = request->arguments.userid};
+
+    request_check(request, dal_room_do(&order, membership_changed, request));
 }
 
 void verb_room_join(struct request *request)
 {
-    request_check(request, dal_member_add(room_of(request), request->arguments.userid,
-                                          membership_changed, request));
+    change_membership(request, ROOM_JOIN);
 }
 
 void verb_room_part(struct request *request)
 {
-    request_check(request, dal_member_remove(room_of(request), request->arguments.userid,
-                                             membership_changed, request));
+    change_membership(request, ROOM_REMOVE);
 }

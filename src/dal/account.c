@@ -46,7 +46,8 @@ static int membership_row(void *userdata, const struct sql_value *row)
     if (array_grow(&find->memberships, count, sizeof(*find->memberships)) < 0)
         return -ENOMEM;
     conversation_from_row(row, &find->memberships[count].conversation);
-    find->memberships[count].since = row[4].number;
+    find->memberships[count].since = row[5].number;
+    find->memberships[count].is_operator = row[6].number != 0;
     find->account.membership_count++;
     return 0;
 }

@@ -77,14 +77,23 @@ static int inbox_row(void *userdata, const struct sql_value *row)
     return add_finding(userdata, "user %.*s has no proper inbox", BYTES_ARG(row[0].text));
 }
 
+static int room_row(void *userdata, const struct sql_value *row)
+{
+    return add_finding(userdata, "room %.*s has no number", BYTES_ARG(row[0].text));
+}
+
+static int key_row(void *userdata, const struct sql_value *row)
+{
+    return add_finding(userdata, "%.*s has no folded name", BYTES_ARG(row[0].text));
+}
+
 static const struct check_step {
     enum sql_id id;
     sql_row_fn row;
 } steps[] = {
-    {SQL_CHECK_DENSE, dense_row},
-    {SQL_CHECK_CURSORS, cursor_row},
-    {SQL_CHECK_MEMBERS, member_row},
-    {SQL_CHECK_INBOXES, inbox_row},
+    {SQL_CHECK_DENSE, dense_row},    {SQL_CHECK_CURSORS, cursor_row},
+    {SQL_CHECK_MEMBERS, member_row}, {SQL_CHECK_INBOXES, inbox_row},
+    {SQL_CHECK_ROOMS, room_row},     {SQL_CHECK_KEYS, key_row},
 };
 
 static void check_release(struct request *request)

@@ -131,10 +131,22 @@ MUST_USE int dal_account_find_id(uint64_t user, dal_account_fn callback, void *u
 typedef void (*dal_user_fn)(void *userdata, enum dal_outcome outcome, const struct user *user,
                             const char *conflict);
 
-/* Adds a user with an empty inbox, member of everyone's conversation from its present end on.
- * Display names are unique by their folded form (util/utf8.h). REFUSED: userid or name is taken. */
+/* Adds a user with an empty inbox, member of everyone's conversation from its present end on. Names
+ * are unique by their folded form (util/utf8.h): neither userid nor display name may look like
+ * those of somebody else. REFUSED: userid or name is taken. */
 MUST_USE int dal_user_add(struct bytes userid, struct bytes name, const char *password_hash,
                           dal_user_fn callback, void *userdata);
+
+/* Gives a user another display name. `notice` (or NULL) is a pattern of what is stored with it, in
+ * everyone's conversation and each room of which he is a member: conversation, seq and time are
+ * filled in, and ":<conversation>" is put behind its key, which leaves room for that. It is
+ * referenced, as by dal_message_store(); the callback is given messages of their own, and may take
+ * references. OK with none of them: it was his name. REFUSED: it is taken, `conflict` as above.
+ * MISSING: no such user. */
+typedef void (*dal_renamed_fn)(void *userdata, enum dal_outcome outcome, const struct user *user,
+                               const char *conflict, struct message *const *notices, size_t count);
+MUST_USE int dal_user_rename(uint64_t user, struct bytes name, struct message *notice,
+                             dal_renamed_fn callback, void *userdata);
 
 /* Stores a new hash and raises the auth epoch. MISSING: no such user. */
 MUST_USE int dal_user_set_password(struct bytes userid, const char *password_hash,
@@ -184,30 +196,97 @@ MUST_USE int dal_cursors_store(const struct device_cursor *cursors, size_t count
 
 /* -- rooms ------------------------------------------------------------------------------------ */
 
-/* `record` is NULL unless OK. Names are given with their '#'. */
+/* A room is given as "#name", in which case it is found by the folded form (of several from before
+ * names were compared so: by the very bytes, else the oldest), or as "#number". */
+
+/* `record` is NULL unless OK. Of rooms, everyone's conversation ("*") and inboxes (userids). */
 typedef void (*dal_conversation_fn)(void *userdata, enum dal_outcome outcome,
                                     const struct conversation_record *record);
 MUST_USE int dal_conversation_find(struct bytes name, dal_conversation_fn callback, void *userdata);
+
+/* Makes an open room without members. REFUSED: there is one that looks alike, or it is no name for
+ * a room (model/name.h). */
 MUST_USE int dal_room_add(struct bytes name, dal_conversation_fn callback, void *userdata);
 MUST_USE int dal_room_delete(struct bytes name, dal_done_fn callback, void *userdata);
 
-struct dal_room {
-    struct conversation_record conversation;
-    uint64_t members;
-};
-typedef void (*dal_rooms_fn)(void *userdata, enum dal_outcome outcome, const struct dal_room *rooms,
-                             size_t count);
-MUST_USE int dal_room_list(struct bytes after, unsigned max, dal_rooms_fn callback, void *userdata);
+/* Those that user `by` may see (open ones, and where he is a member or invited; 0: all), in order
+ * of name (by bytes), at most `max` of them, after `after` (empty for the first). */
+typedef void (*dal_rooms_fn)(void *userdata, enum dal_outcome outcome,
+                             const struct room_record *rooms, size_t count);
+MUST_USE int dal_room_list(uint64_t by, struct bytes after, unsigned max, dal_rooms_fn callback,
+                           void *userdata);
 
-/* Makes a user a member of a room from its present end on. MISSING: no such room or user
- * (`conflict`-like words are the caller's business); REFUSED: he is one already. */
-MUST_USE int dal_member_add(struct bytes room, struct bytes userid, dal_done_fn callback,
-                            void *userdata);
-MUST_USE int dal_member_remove(struct bytes room, struct bytes userid, dal_done_fn callback,
-                               void *userdata);
-/* Members of a room in order of userid. */
+/* Members of a room, or of everyone's conversation ("*"), in order of userid. MISSING: no such
+ * room. */
+struct dal_member {
+    struct user user;
+    bool is_operator;
+};
+typedef void (*dal_members_fn)(void *userdata, enum dal_outcome outcome,
+                               const struct dal_member *members, size_t count);
 MUST_USE int dal_member_list(struct bytes room, struct bytes after, unsigned max,
-                             dal_users_fn callback, void *userdata);
+                             dal_members_fn callback, void *userdata);
+
+/* What is done with a room, and who may. */
+enum dal_room_verb {
+    ROOM_LOOK,   /* a closed one: members and invited */
+    ROOM_JOIN,   /* a closed one: who was invited, whose invitation it uses up */
+    ROOM_PART,   /* members */
+    ROOM_TOPIC,  /* members; of a closed one its operators */
+    ROOM_ACCESS, /* operators */
+    ROOM_INVITE, /* members; into a closed one its operators */
+    ROOM_REMOVE, /* operators */
+    ROOM_ROLE,   /* operators */
+};
+
+struct dal_room_order {
+    enum dal_room_verb verb;
+    uint64_t by; /* user id of who asks; 0: the administrator, who may everything */
+    struct bytes room;
+    struct bytes userid;     /* INVITE, REMOVE, ROLE; JOIN by 0: who is put in */
+    struct bytes topic;      /* TOPIC; may be empty */
+    enum room_access access; /* ACCESS */
+    bool is_operator;        /* ROLE */
+    bool make;               /* JOIN: make an open room if there is none; its maker is operator */
+    uint64_t rooms_max;      /* JOIN: rooms in all; 0: any number */
+    uint64_t rooms_per_user; /* JOIN by a user: his rooms; INVITE: invitations that wait for one
+                                user; 0: any number */
+
+    /* Stored in the same transaction if something changes: in the room, or for INVITE in the inbox
+     * of who is invited. Conversation, context, seq, time and room are filled in; it has a key, as
+     * every message. Referenced as by dal_message_store(). NULL: nothing is. */
+    struct message *notice;
+};
+
+/* Why nothing was done. */
+enum dal_room_refusal {
+    ROOM_FINE,
+    ROOM_NO_ROOM,     /* MISSING: there is none, or nobody is to know */
+    ROOM_NO_USER,     /* MISSING: nobody has that userid */
+    ROOM_BAD_NAME,    /* there is none, and it is no name for a new one */
+    ROOM_NOT_MEMBER,  /* who asks is none */
+    ROOM_NOT_ALLOWED, /* who asks is no operator */
+    ROOM_NO_MEMBER,   /* the other one is none */
+    ROOM_IS_CLOSED,   /* JOIN: he is not invited */
+    ROOM_FULL,        /* a limit is reached */
+};
+
+struct dal_room_result {
+    enum dal_room_refusal refusal; /* REFUSED, if it does not say otherwise above */
+    bool changed;            /* false: it was so before, and there is nothing to tell anybody */
+    bool made;               /* JOIN: there was no such room */
+    uint64_t since;          /* JOIN: of the membership, before the notice */
+    struct room_record room; /* as it is now, for who asks; id 0: not found */
+    struct user user;        /* whom `userid` names; id 0: nobody */
+    struct message *notice;  /* as it was stored; the callback may take a reference. NULL: none */
+};
+
+/* `result` is never NULL. */
+typedef void (*dal_room_fn)(void *userdata, enum dal_outcome outcome,
+                            const struct dal_room_result *result);
+
+/* One transaction. A user's is not in order with messages to the room that are on their way. */
+MUST_USE int dal_room_do(const struct dal_room_order *order, dal_room_fn callback, void *userdata);
 
 /* -- messages --------------------------------------------------------------------------------- */
 
@@ -229,13 +308,46 @@ typedef void (*dal_place_fn)(void *userdata, enum dal_outcome outcome, uint64_t 
 MUST_USE int dal_message_find(uint64_t sender, struct bytes key, dal_place_fn callback,
                               void *userdata);
 
-/* Messages of `conversation` after `after`, in order: at most `max_count`, and no more once
- * `max_bytes` of text are reached (at least one if there is any). The callback may take references
- * to the messages. MISSING: there is no such conversation. */
+/* Messages of `conversation` after `after`, in order, from the first on that there is: at most
+ * `max_count`, and no more once `max_bytes` of text are reached (at least one if there is any). The
+ * callback may take references to the messages. MISSING: there is no such conversation. */
 typedef void (*dal_messages_fn)(void *userdata, enum dal_outcome outcome,
                                 struct message *const *messages, size_t count);
 MUST_USE int dal_messages_read(uint64_t conversation, uint64_t after, unsigned max_count,
                                size_t max_bytes, dal_messages_fn callback, void *userdata);
+
+/* Whether a message that `sender` stored in somebody's inbox has come there. MISSING: there is no
+ * such message. `acked`: the furthest stored cursor in that inbox of a device of `receiver`. */
+typedef void (*dal_sent_fn)(void *userdata, enum dal_outcome outcome, uint64_t receiver,
+                            uint64_t acked);
+MUST_USE int dal_message_sent(uint64_t sender, uint64_t conversation, uint64_t seq,
+                              dal_sent_fn callback, void *userdata);
+
+/* A place in a history, which is in order of time, conversation and seq. */
+struct dal_place {
+    uint64_t time_ms, conversation, seq;
+};
+
+struct dal_history {
+    uint64_t reader, inbox; /* user id of who reads, and his inbox */
+    uint64_t conversation;  /* a room, everyone's, or the inbox of `peer` */
+    uint64_t peer;          /* user id of the other; 0: it is no inbox */
+    bool by_number;         /* the log of `conversation` alone, and no whispers */
+    uint64_t from;          /* of a time in ms, or a number, on */
+    struct dal_place to;    /* what is before this place (or this time alone); by number: `seq`, and
+                               with it. All 0: open */
+    unsigned max_count;
+    size_t max_bytes; /* of text; one message is given at least, if there is any */
+};
+
+/* The newest messages of a range, oldest first: of a room with the whispers in it that the reader
+ * sent or got, or of the dialogue of two users. The callback may take references. `next` is the
+ * `to` for the page before; NULL: there is none. MISSING: there is no such conversation. */
+typedef void (*dal_history_fn)(void *userdata, enum dal_outcome outcome,
+                               struct message *const *messages, size_t count,
+                               const struct dal_place *next);
+MUST_USE int dal_history(const struct dal_history *history, dal_history_fn callback,
+                         void *userdata);
 
 /* -- administration --------------------------------------------------------------------------- */
 
@@ -245,6 +357,20 @@ MUST_USE int dal_messages_read(uint64_t conversation, uint64_t after, unsigned m
 typedef void (*dal_findings_fn)(void *userdata, enum dal_outcome outcome,
                                 const char *const *findings, size_t count);
 MUST_USE int dal_check(dal_findings_fn callback, void *userdata);
+
+/* One small step of retention: deletes messages from the beginnings of logs, of some conversations
+ * after `after`, for a few milliseconds. The newest message of each stays. `next` is the `after` of
+ * the next step; 0: all have been looked at. */
+struct dal_prune {
+    uint64_t after;     /* id of a conversation; 0: from the first on */
+    uint64_t before_ms; /* what is older may go; 0: nothing for its age */
+    uint64_t keep; /* of each conversation, what is behind so many newer ones may go; 0: nothing
+                      for their number */
+    unsigned max_rows;
+};
+typedef void (*dal_prune_fn)(void *userdata, enum dal_outcome outcome, uint64_t deleted,
+                             uint64_t next);
+MUST_USE int dal_prune(const struct dal_prune *prune, dal_prune_fn callback, void *userdata);
 
 /* Makes database and user on a MySQL or MariaDB server, as its administrator. Synchronous, needs
  * no dal_open(). Running it again sets the password anew and changes nothing else. 0, or

@@ -2,8 +2,10 @@
 SQL_FILES = \
 	sql/mysql/0001-initial.sql \
 	sql/mysql/0002-bulk.sql \
+	sql/mysql/0003-rooms.sql \
 	sql/sqlite/0001-initial.sql \
-	sql/sqlite/0002-bulk.sql
+	sql/sqlite/0002-bulk.sql \
+	sql/sqlite/0003-rooms.sql
 
 noinst_LIBRARIES += src/dal/libdal.a
 src_dal_libdal_a_SOURCES = \
@@ -12,10 +14,16 @@ src_dal_libdal_a_SOURCES = \
 	src/dal/dal.c src/dal/dal.h src/dal/dal-private.h \
 	src/dal/devices.c \
 	src/dal/driver.h \
+	src/dal/history.c \
 	src/dal/log-ids.h \
+	src/dal/members.c \
 	src/dal/messages.c \
+	src/dal/names.c \
+	src/dal/notices.c \
 	src/dal/provision.c \
+	src/dal/prune.c \
 	src/dal/request.c src/dal/request.h \
+	src/dal/room-orders.c \
 	src/dal/rooms.c \
 	src/dal/schema.c src/dal/schema.h \
 	src/dal/state.c \

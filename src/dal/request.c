@@ -3,8 +3,11 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dal/request.h"
 
+#include "util/utf8.h"
+
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +91,19 @@ void conversation_from_row(const struct sql_value *row, struct conversation_reco
     ret->kind = (enum conversation_kind)row[1].number;
     column_copy(ret->name, sizeof(ret->name), &row[2]);
     ret->end = row[3].number;
+    ret->number = row[4].number;
+}
+
+void room_from_row(const struct sql_value *row, struct room_record *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    conversation_from_row(row, &ret->conversation);
+    ret->access = row[5].number != 0 ? ROOM_CLOSED : ROOM_OPEN;
+    column_copy(ret->topic, sizeof(ret->topic), &row[6]);
+    ret->members = row[7].number;
+    ret->made_by = row[8].number;
+    ret->made_ms = row[9].number;
+    ret->standing = (enum room_standing)row[10].number;
 }
 
 static int user_row(void *userdata, const struct sql_value *row)
@@ -125,13 +141,63 @@ static int conversation_row(void *userdata, const struct sql_value *row)
     return 1;
 }
 
+static int room_row(void *userdata, const struct sql_value *row)
+{
+    room_from_row(row, userdata);
+    return 1;
+}
+
+enum sql_status find_room_number(struct sql_connection *connection, uint64_t user, uint64_t number,
+                                 struct room_record *ret)
+{
+    struct sql_value values[] = {sql_number(user), sql_number(user), sql_number(number)};
+
+    *ret = (struct room_record){.members = 0};
+    return sql_run(connection, SQL_ROOM_BY_NUMBER, values, room_row, ret);
+}
+
+enum sql_status find_room(struct sql_connection *connection, uint64_t user, struct bytes room,
+                          struct room_record *ret)
+{
+    uint64_t number = room_number(room);
+    struct sql_value values[] = {sql_number(user), sql_number(user), sql_number(0),
+                                 sql_bytes(room)};
+    char *key = NULL;
+    enum sql_status status;
+
+    *ret = (struct room_record){.members = 0};
+    if (number != 0)
+        return find_room_number(connection, user, number, ret);
+    if (room.len < 2 || room.data[0] != '#')
+        return SQL_OK;
+    switch (utf8_fold((struct bytes){room.data + 1, room.len - 1}, &key)) {
+    case 0:
+        break;
+    case -EILSEQ:
+        return SQL_OK;
+    default:
+        snprintf(connection->error, sizeof(connection->error), "out of memory");
+        return SQL_FAILED;
+    }
+    values[2] = sql_bytes(bytes_of(key));
+    status = sql_run(connection, SQL_ROOM_BY_KEY, values, room_row, ret);
+    free(key);
+    return status;
+}
+
 enum sql_status find_conversation(struct sql_connection *connection, struct bytes name,
                                   struct conversation_record *ret)
 {
     struct sql_value values[] = {sql_bytes(name)};
+    struct room_record room;
+    enum sql_status status;
 
     *ret = (struct conversation_record){.id = 0};
-    return sql_run(connection, SQL_CONVERSATION_BY_NAME, values, conversation_row, ret);
+    if (name.len == 0 || name.data[0] != '#')
+        return sql_run(connection, SQL_CONVERSATION_BY_NAME, values, conversation_row, ret);
+    status = find_room(connection, 0, name, &room);
+    *ret = room.conversation;
+    return status;
 }
 
 enum sql_status delete_conversation(struct sql_connection *connection,

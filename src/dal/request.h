@@ -52,6 +52,7 @@ struct request {
     unsigned attempts; /* connections it was lost with */
     unsigned together; /* most requests its transaction may have; 0 for any number */
     bool uncertain;    /* it was lost during a commit, and its fate is not known yet */
+    bool logged;       /* it has added to a log itself, so a writer's knowledge of ends is old */
 };
 
 /* `size` bytes, zeroed, that begin with a struct request, and `arguments` bytes behind them for
@@ -96,12 +97,23 @@ enum sql_status find_user_id(struct sql_connection *connection, uint64_t id,
 /* Columns in the order of USER_COLUMNS. */
 void user_from_row(const struct sql_value *row, struct user *ret);
 
-/* Columns id, kind, name, end. */
+/* Columns in the order of CONVERSATION_COLUMNS. */
 void conversation_from_row(const struct sql_value *row, struct conversation_record *ret);
 
-/* Looks a conversation up by name; `ret->id` is 0 if there is none. */
+/* Looks a conversation up by name, a room by what dal.h says; `ret->id` is 0 if there is none. */
 enum sql_status find_conversation(struct sql_connection *connection, struct bytes name,
                                   struct conversation_record *ret);
+
+/* Looks a room up, as `user` sees it (0: as nobody); `ret->conversation.id` is 0 if there is none.
+ */
+enum sql_status find_room(struct sql_connection *connection, uint64_t user, struct bytes room,
+                          struct room_record *ret);
+/* The same by its number. */
+enum sql_status find_room_number(struct sql_connection *connection, uint64_t user, uint64_t number,
+                                 struct room_record *ret);
+
+/* Columns in the order of ROOM_COLUMNS. */
+void room_from_row(const struct sql_value *row, struct room_record *ret);
 
 /* Deletes a conversation with its messages and memberships, in statements that each take little
  * time however long it is. */
@@ -117,3 +129,58 @@ int row_number(void *userdata, const struct sql_value *row);
 /* Inserts cursors or moves them forward, whatever their devices and conversations are. */
 enum sql_status store_cursors(struct sql_connection *connection,
                               const struct device_cursor *cursors, size_t count);
+
+/* -- names.c ---------------------------------------------------------------------------------- */
+
+/* The folded form of a name, freed by the caller. False: it has none, or there is no memory, and
+ * the request's outcome says so. */
+bool fold_name(struct request *request, struct bytes name, char **ret);
+
+/* Keeps everybody else from giving names until the transaction ends. */
+enum sql_status lock_names(struct sql_connection *connection);
+
+/* True if a user other than `user` (0: any) has it for a userid or a display name. After
+ * lock_names(). */
+enum sql_status name_taken(struct sql_connection *connection, const char *key, uint64_t user,
+                           bool *ret);
+
+/* -- rooms.c ---------------------------------------------------------------------------------- */
+
+/* Makes a room of a name that is free. `key` is folded from it. After lock_names(). */
+enum sql_status insert_room_rows(struct sql_connection *connection, struct bytes name,
+                                 const char *key, uint64_t by, uint64_t ms);
+
+/* -- notices.c -------------------------------------------------------------------------------- */
+
+/* Stores an entry of a log as part of the request's transaction. `notice` has everything but seq
+ * and time. `*ret` is a message of its own; NULL if the conversation is gone. */
+enum sql_status store_notice(struct sql_connection *connection, struct request *request,
+                             const struct message *notice, struct message **ret);
+
+/* The same, as it was found by its key after a commit that was lost; NULL if it is not there. */
+enum sql_status find_notice(struct sql_connection *connection, const struct message *notice,
+                            struct message **ret);
+
+/* -- messages.c ------------------------------------------------------------------------------- */
+
+/* Messages as they are read, up to a limit. */
+struct message_page {
+    unsigned max_count;
+    size_t max_bytes; /* of text */
+    uint64_t from_ms; /* newest first: nothing older is taken; else 0 */
+    struct message **messages;
+    size_t count, bytes;
+    bool more; /* a row that would have been taken did not fit */
+};
+
+/* In the order of MESSAGE_INSERT. */
+#define MESSAGE_VALUES 11
+void message_values(struct sql_value values[MESSAGE_VALUES], const struct message *message);
+
+bool page_is_full(const struct message_page *page);
+
+/* Row function: columns in the order of MESSAGE_COLUMNS and the name of the conversation. */
+int page_row(void *page, const struct sql_value *row);
+
+/* Drops what it holds. */
+void page_clear(struct message_page *page);

@@ -1,7 +1,9 @@
-/* Conversations by name, rooms, and who is a member of them.
+/* Conversations by name, making and deleting rooms, and which there are.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dal/request.h"
+
+#include "util/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +11,7 @@
 struct room_request {
     struct request request;
     struct bytes name;
-    struct bytes userid; /* of a member */
+    uint64_t asked_ms;
     dal_conversation_fn callback;
     struct conversation_record record; /* result */
 };
@@ -20,15 +22,14 @@ static struct room_request *room_of(struct request *request)
 }
 
 static struct room_request *room_new(const struct request_kind *kind, struct bytes name,
-                                     struct bytes userid, void *userdata)
+                                     void *userdata)
 {
-    struct room_request *room =
-        request_new(kind, sizeof(*room), request_space(name) + request_space(userid), userdata);
+    struct room_request *room = request_new(kind, sizeof(*room), request_space(name), userdata);
 
     if (room == NULL)
         return NULL;
     room->name = request_keep(&room->request, name);
-    room->userid = request_keep(&room->request, userid);
+    room->asked_ms = clock_real_ms();
     return room;
 }
 
@@ -60,7 +61,7 @@ static const struct request_kind kind_find = {
 
 int dal_conversation_find(struct bytes name, dal_conversation_fn callback, void *userdata)
 {
-    struct room_request *find = room_new(&kind_find, name, bytes_of(""), userdata);
+    struct room_request *find = room_new(&kind_find, name, userdata);
 
     if (find == NULL)
         return -ENOMEM;
@@ -68,13 +69,27 @@ int dal_conversation_find(struct bytes name, dal_conversation_fn callback, void 
     return dal_submit(&find->request);
 }
 
-static enum sql_status add_execute(struct sql_connection *connection, struct request *request)
+enum sql_status insert_room_rows(struct sql_connection *connection, struct bytes name,
+                                 const char *key, uint64_t by, uint64_t ms)
 {
-    struct room_request *add = room_of(request);
-    struct sql_value values[] = {sql_number(CONVERSATION_ROOM), sql_bytes(add->name)};
-    struct sql_value name = sql_bytes(add->name);
-    enum sql_status status = find_conversation(connection, add->name, &add->record);
+    struct sql_value conversation[] = {sql_number(CONVERSATION_ROOM), sql_bytes(name)};
+    struct sql_value room[] = {sql_number(0), sql_bytes(bytes_of(key)), sql_number(by),
+                               sql_number(ms)};
+    enum sql_status status = sql_run(connection, SQL_CONVERSATION_INSERT, conversation, NULL, NULL);
 
+    room[0] = sql_number(connection->last_id);
+    return status == SQL_OK ? sql_run(connection, SQL_ROOM_INSERT, room, NULL, NULL) : status;
+}
+
+/* Sets `record` and the outcome. */
+static enum sql_status add_named(struct sql_connection *connection, struct room_request *add,
+                                 const char *key)
+{
+    struct request *request = &add->request;
+    enum sql_status status = lock_names(connection);
+
+    if (status == SQL_OK)
+        status = find_conversation(connection, add->name, &add->record);
     if (status != SQL_OK)
         return status;
     if (add->record.id != 0) {
@@ -82,11 +97,25 @@ static enum sql_status add_execute(struct sql_connection *connection, struct req
         request->outcome = request->uncertain ? DAL_OK : DAL_REFUSED;
         return SQL_OK;
     }
+    status = insert_room_rows(connection, add->name, key, 0, add->asked_ms);
+    return status == SQL_OK ? find_conversation(connection, add->name, &add->record) : status;
+}
+
+static enum sql_status add_execute(struct sql_connection *connection, struct request *request)
+{
+    struct room_request *add = room_of(request);
+    struct bytes name = {.data = add->name.data + 1, .len = add->name.len - 1};
+    char *key = NULL;
+    enum sql_status status;
+
+    request->outcome = DAL_REFUSED;
+    if (add->name.len < 2 || add->name.data[0] != '#' || room_name_refusal(name) != NULL)
+        return SQL_OK;
     request->outcome = DAL_OK;
-    status = sql_run(connection, SQL_CONVERSATION_INSERT, values, NULL, NULL);
-    add->record.id = connection->last_id;
-    add->record.kind = CONVERSATION_ROOM;
-    column_copy(add->record.name, sizeof(add->record.name), &name);
+    if (!fold_name(request, name, &key))
+        return SQL_OK;
+    status = add_named(connection, add, key);
+    free(key);
     return status;
 }
 
@@ -99,7 +128,7 @@ static const struct request_kind kind_add = {
 
 int dal_room_add(struct bytes name, dal_conversation_fn callback, void *userdata)
 {
-    struct room_request *add = room_new(&kind_add, name, bytes_of(""), userdata);
+    struct room_request *add = room_new(&kind_add, name, userdata);
 
     if (add == NULL)
         return -ENOMEM;
@@ -107,24 +136,15 @@ int dal_room_add(struct bytes name, dal_conversation_fn callback, void *userdata
     return dal_submit(&add->request);
 }
 
-/* Only rooms are found: neither everyone's conversation nor an inbox is anybody's to change. */
-static enum sql_status find_room(struct sql_connection *connection, struct bytes name,
-                                 struct conversation_record *ret)
-{
-    enum sql_status status = find_conversation(connection, name, ret);
-
-    if (ret->kind != CONVERSATION_ROOM)
-        ret->id = 0;
-    return status;
-}
-
 static enum sql_status delete_execute(struct sql_connection *connection, struct request *request)
 {
     struct room_request *room = room_of(request);
-    enum sql_status status = find_room(connection, room->name, &room->record);
+    struct room_record found;
+    enum sql_status status = find_room(connection, 0, room->name, &found);
 
     if (status != SQL_OK)
         return status;
+    room->record = found.conversation;
     request->outcome = room->record.id != 0 || request->uncertain ? DAL_OK : DAL_MISSING;
     return room->record.id == 0 ? SQL_OK : delete_conversation(connection, &room->record);
 }
@@ -138,7 +158,7 @@ static const struct request_kind kind_delete = {
 
 int dal_room_delete(struct bytes name, dal_done_fn callback, void *userdata)
 {
-    struct room_request *room = room_new(&kind_delete, name, bytes_of(""), userdata);
+    struct room_request *room = room_new(&kind_delete, name, userdata);
 
     if (room == NULL)
         return -ENOMEM;
@@ -146,117 +166,15 @@ int dal_room_delete(struct bytes name, dal_done_fn callback, void *userdata)
     return dal_submit(&room->request);
 }
 
-/* -- members ----------------------------------------------------------------------------------- */
-
-struct member {
-    struct conversation_record room; /* id 0: no such room */
-    uint64_t user;                   /* 0: no such user */
-    bool is_member;
-};
-
-static enum sql_status find_member(struct sql_connection *connection,
-                                   const struct room_request *request, struct member *ret)
-{
-    struct found_user found;
-    struct sql_value values[2];
-    enum sql_status status = find_room(connection, request->name, &ret->room);
-
-    ret->user = 0;
-    ret->is_member = false;
-    if (status != SQL_OK || ret->room.id == 0)
-        return status;
-    status = find_user(connection, request->userid, &found);
-    free(found.password_hash);
-    if (status != SQL_OK || !found.found)
-        return status;
-    ret->user = found.user.id;
-    values[0] = sql_number(ret->room.id);
-    values[1] = sql_number(ret->user);
-    return sql_run(connection, SQL_MEMBER_FIND, values, row_exists, &ret->is_member);
-}
-
-static enum sql_status member_add_execute(struct sql_connection *connection,
-                                          struct request *request)
-{
-    struct member member;
-    struct sql_value values[3];
-    enum sql_status status = find_member(connection, room_of(request), &member);
-
-    if (status != SQL_OK)
-        return status;
-    if (member.user == 0)
-        request->outcome = DAL_MISSING;
-    else if (member.is_member && !request->uncertain)
-        request->outcome = DAL_REFUSED;
-    else
-        request->outcome = DAL_OK;
-    if (member.user == 0 || member.is_member)
-        return SQL_OK;
-    values[0] = sql_number(member.room.id);
-    values[1] = sql_number(member.user);
-    values[2] = sql_number(member.room.end);
-    return sql_run(connection, SQL_MEMBER_INSERT, values, NULL, NULL);
-}
-
-static enum sql_status member_remove_execute(struct sql_connection *connection,
-                                             struct request *request)
-{
-    struct member member;
-    struct sql_value values[2];
-    enum sql_status status = find_member(connection, room_of(request), &member);
-
-    if (status != SQL_OK)
-        return status;
-    request->outcome = member.is_member || request->uncertain ? DAL_OK : DAL_MISSING;
-    if (!member.is_member)
-        return SQL_OK;
-    values[0] = sql_number(member.room.id);
-    values[1] = sql_number(member.user);
-    return sql_run(connection, SQL_MEMBER_DELETE, values, NULL, NULL);
-}
-
-static const struct request_kind kind_member_add = {
-    .name = "member add",
-    .side = REQUEST_WRITE,
-    .fenced = true,
-    .execute = member_add_execute,
-};
-
-static const struct request_kind kind_member_remove = {
-    .name = "member remove",
-    .side = REQUEST_WRITE,
-    .fenced = true,
-    .execute = member_remove_execute,
-};
-
-int dal_member_add(struct bytes room, struct bytes userid, dal_done_fn callback, void *userdata)
-{
-    struct room_request *add = room_new(&kind_member_add, room, userid, userdata);
-
-    if (add == NULL)
-        return -ENOMEM;
-    add->request.done = callback;
-    return dal_submit(&add->request);
-}
-
-int dal_member_remove(struct bytes room, struct bytes userid, dal_done_fn callback, void *userdata)
-{
-    struct room_request *member = room_new(&kind_member_remove, room, userid, userdata);
-
-    if (member == NULL)
-        return -ENOMEM;
-    member->request.done = callback;
-    return dal_submit(&member->request);
-}
-
 /* -- listing ----------------------------------------------------------------------------------- */
 
 struct room_list {
     struct request request;
+    uint64_t by;
     struct bytes after;
     unsigned max;
     dal_rooms_fn callback;
-    struct dal_room *rooms; /* result */
+    struct room_record *rooms; /* result */
     size_t count;
 };
 
@@ -271,16 +189,15 @@ static int room_row(void *userdata, const struct sql_value *row)
 
     if (array_grow(&list->rooms, list->count, sizeof(*list->rooms)) < 0)
         return -ENOMEM;
-    conversation_from_row(row, &list->rooms[list->count].conversation);
-    list->rooms[list->count].members = row[4].number;
-    list->count++;
+    room_from_row(row, &list->rooms[list->count++]);
     return 0;
 }
 
 static enum sql_status list_execute(struct sql_connection *connection, struct request *request)
 {
     struct room_list *list = list_of(request);
-    struct sql_value values[] = {sql_bytes(list->after), sql_number(list->max)};
+    struct sql_value values[] = {sql_number(list->by), sql_number(list->by), sql_bytes(list->after),
+                                 sql_number(list->by), sql_number(list->max)};
 
     free(list->rooms);
     list->rooms = NULL;
@@ -311,12 +228,14 @@ static const struct request_kind kind_list = {
     .release = list_release,
 };
 
-int dal_room_list(struct bytes after, unsigned max, dal_rooms_fn callback, void *userdata)
+int dal_room_list(uint64_t by, struct bytes after, unsigned max, dal_rooms_fn callback,
+                  void *userdata)
 {
     struct room_list *list = request_new(&kind_list, sizeof(*list), request_space(after), userdata);
 
     if (list == NULL)
         return -ENOMEM;
+    list->by = by;
     list->after = request_keep(&list->request, after);
     list->max = max;
     list->callback = callback;

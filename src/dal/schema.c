@@ -7,8 +7,12 @@
 
 #include "dal/request.h"
 #include "util/clock.h"
+#include "util/utf8.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const struct migration *migrations_of(enum sql_dialect dialect)
 {
@@ -37,6 +41,82 @@ static enum sql_status read_version(struct sql_connection *connection, int *ret)
     return status;
 }
 
+/* -- what SQL cannot do ----------------------------------------------------------------------- */
+
+/* Rows whose folded name is missing, some at a time. */
+#define BACKFILL_ROWS 256
+
+struct unfolded {
+    struct unfolded_row {
+        uint64_t id;
+        char name[NAME_MAX_BYTES + 2];
+    } rows[BACKFILL_ROWS];
+    size_t count;
+};
+
+static int unfolded_row(void *userdata, const struct sql_value *row)
+{
+    struct unfolded *unfolded = userdata;
+    struct unfolded_row *to = &unfolded->rows[unfolded->count++];
+
+    to->id = row[0].number;
+    column_copy(to->name, sizeof(to->name), &row[1]);
+    return 0;
+}
+
+/* A name that cannot be folded, which the rules for names do not allow, is its own folded form. */
+static enum sql_status fold_row(struct sql_connection *connection, enum sql_id update,
+                                const struct unfolded_row *row)
+{
+    const char *name = row->name + (row->name[0] == '#');
+    struct sql_value values[] = {sql_bytes(bytes_of(name)), sql_number(row->id)};
+    char *folded = NULL;
+    enum sql_status status;
+
+    if (utf8_fold(bytes_of(name), &folded) == -ENOMEM) {
+        snprintf(connection->error, sizeof(connection->error), "out of memory");
+        return SQL_FAILED;
+    }
+    if (folded != NULL)
+        values[0] = sql_bytes(bytes_of(folded));
+    status = sql_run(connection, update, values, NULL, NULL);
+    free(folded);
+    return status;
+}
+
+static enum sql_status fold_all(struct sql_connection *connection, enum sql_id list,
+                                enum sql_id update)
+{
+    struct unfolded unfolded = {.count = 1};
+    uint64_t after = 0;
+    enum sql_status status = SQL_OK;
+
+    while (status == SQL_OK && unfolded.count > 0) {
+        struct sql_value values[] = {sql_number(after), sql_number(BACKFILL_ROWS)};
+        unfolded.count = 0;
+        status = sql_run(connection, list, values, unfolded_row, &unfolded);
+        for (size_t i = 0; i < unfolded.count && status == SQL_OK; i++) {
+            after = unfolded.rows[i].id;
+            status = fold_row(connection, update, &unfolded.rows[i]);
+        }
+    }
+    return status;
+}
+
+/* Schema 3 wants the folded forms of userids and of the names of rooms. */
+static enum sql_status fold_names(struct sql_connection *connection)
+{
+    enum sql_status status = fold_all(connection, SQL_BACKFILL_USERS, SQL_BACKFILL_USER);
+
+    return status == SQL_OK ? fold_all(connection, SQL_BACKFILL_ROOMS, SQL_BACKFILL_ROOM) : status;
+}
+
+static enum sql_status (*const afterwards[])(struct sql_connection *connection) = {
+    [3] = fold_names,
+};
+
+/* -- migrating -------------------------------------------------------------------------------- */
+
 static enum sql_status run_migration(struct sql_connection *connection,
                                      const struct migration *migration)
 {
@@ -45,6 +125,12 @@ static enum sql_status run_migration(struct sql_connection *connection,
 
     for (const char *const *text = migration->statements; *text != NULL; text++) {
         enum sql_status status = connection->driver->script(connection, *text);
+        if (status != SQL_OK)
+            return status;
+    }
+    if ((size_t)migration->version < ARRAY_SIZE(afterwards) &&
+        afterwards[migration->version] != NULL) {
+        enum sql_status status = afterwards[migration->version](connection);
         if (status != SQL_OK)
             return status;
     }

@@ -22,11 +22,43 @@
 #define USER_COLUMNS                                                                               \
     "u.id, u.inbox, u.userid, u.name, u.created_ms, u.auth_epoch, u.disabled, u.bulk"
 
-#define MESSAGE_INSERT(rows)                                                                       \
-    "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, userid, name, "    \
-    "ckey, text) VALUES " rows
+#define CONVERSATION_COLUMNS "c.id, c.kind, c.name, " END_OF("c.id") ", COALESCE(r.number, 0)"
 
-#define MESSAGE_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define CONVERSATIONS "conversations c LEFT JOIN rooms r ON r.conversation = c.id"
+
+/* The last is enum room_standing of the user who is given twice, first of all. */
+#define ROOM_COLUMNS                                                                               \
+    CONVERSATION_COLUMNS                                                                           \
+    ", r.access, r.topic, "                                                                        \
+    "(SELECT COUNT(*) FROM members a WHERE a.conversation = c.id), r.made_by, r.made_ms, "         \
+    "CASE WHEN b.user IS NOT NULL THEN 2 + b.role WHEN i.user IS NOT NULL THEN 1 ELSE 0 END"
+
+#define ROOM_TYPES "nntnnntnnnn"
+
+#define ROOMS                                                                                      \
+    "rooms r JOIN conversations c ON c.id = r.conversation "                                       \
+    "LEFT JOIN members b ON b.conversation = r.conversation AND b.user = ? "                       \
+    "LEFT JOIN invitations i ON i.conversation = r.conversation AND i.user = ?"
+
+#define MESSAGE_COLUMNS                                                                            \
+    "m.conversation, m.seq, m.time_ms, m.sender, m.origin, m.context, m.kind, m.userid, m.name, "  \
+    "m.ckey, m.text, COALESCE(x.name, '')"
+
+#define MESSAGE_TYPES "nnnnnnnttttt"
+
+/* With the name of what is its context. */
+#define NAMED_CONTEXT "LEFT JOIN conversations x ON x.id = m.context"
+
+#define MESSAGE_INSERT(rows)                                                                       \
+    "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, kind, userid, "    \
+    "name, ckey, text) VALUES " rows
+
+#define MESSAGE_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+#define DIALOGUE(index)                                                                            \
+    "SELECT " MESSAGE_COLUMNS ", c.name FROM messages m " index                                    \
+    " JOIN conversations c ON c.id = m.conversation " NAMED_CONTEXT " WHERE m.sender = ? "         \
+    "AND m.context = 0 AND m.conversation = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?"
 
 #define CURSORS_STORE_SQLITE(rows)                                                                 \
     "INSERT INTO cursors (device, conversation, seq) VALUES " rows                                 \
@@ -61,18 +93,39 @@ static const struct sql_statement statements[SQL_IDS] = {
                             SAME("SELECT COALESCE(MAX(version), 0) FROM schema_version")},
     [SQL_SCHEMA_RECORD] = {"schema record", "",
                            SAME("INSERT INTO schema_version (version, applied_ms) VALUES (?, ?)")},
+    [SQL_BACKFILL_USERS] = {"backfill users", "nt",
+                            SAME("SELECT id, userid FROM users "
+                                 "WHERE userid_key = '' AND id > ? ORDER BY id LIMIT ?")},
+    [SQL_BACKFILL_USER] = {"backfill user", "",
+                           SAME("UPDATE users SET userid_key = ? WHERE id = ?")},
+    [SQL_BACKFILL_ROOMS] = {"backfill rooms", "nt",
+                            SAME("SELECT r.number, c.name FROM rooms r "
+                                 "JOIN conversations c ON c.id = r.conversation "
+                                 "WHERE r.name_key = '' AND r.number > ? "
+                                 "ORDER BY r.number LIMIT ?")},
+    [SQL_BACKFILL_ROOM] = {"backfill room", "",
+                           SAME("UPDATE rooms SET name_key = ? WHERE number = ?")},
 
     [SQL_USER_BY_USERID] = {"user by userid", "nnttnnnnt",
                             SAME("SELECT " USER_COLUMNS
                                  ", u.password_hash FROM users u WHERE u.userid = ?")},
-    [SQL_USER_BY_NAME_KEY] = {"user by name key", "n",
-                              SAME("SELECT u.id FROM users u WHERE u.name_key = ?")},
+    /* Held by whoever gives a name, so that of two alike the second one is seen: any row will do.
+     * In SQLite a write transaction has the whole database to itself. */
+    [SQL_NAMES_LOCK] = {"names lock",
+                        "n",
+                        {NULL, "SELECT version FROM schema_version WHERE version = 1 FOR UPDATE"}},
+    [SQL_NAME_TAKEN] = {"name taken", "n",
+                        SAME("SELECT u.id FROM users u "
+                             "WHERE (u.userid_key = ? OR u.name_key = ?) AND u.id <> ? LIMIT 1")},
     [SQL_USER_BY_ID] = {"user by id", "nnttnnnnt",
                         SAME("SELECT " USER_COLUMNS
                              ", u.password_hash FROM users u WHERE u.id = ?")},
     [SQL_USER_INSERT] = {"user insert", "",
                          SAME("INSERT INTO users (userid, name, name_key, password_hash, "
-                              "created_ms, inbox, auth_epoch) VALUES (?, ?, ?, ?, ?, ?, ?)")},
+                              "created_ms, inbox, auth_epoch, userid_key) "
+                              "VALUES (?, ?, ?, ?, ?, ?, ?, ?)")},
+    [SQL_USER_RENAME] = {"user rename", "",
+                         SAME("UPDATE users SET name = ?, name_key = ? WHERE id = ?")},
     [SQL_USER_PASSWORD] = {"user password", "",
                            SAME("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 "
                                 "WHERE userid = ?")},
@@ -86,38 +139,69 @@ static const struct sql_statement statements[SQL_IDS] = {
                        SAME("SELECT " USER_COLUMNS
                             " FROM users u WHERE u.userid > ? ORDER BY u.userid LIMIT ?")},
 
-    [SQL_CONVERSATION_BY_NAME] = {"conversation by name", "nntn",
-                                  SAME("SELECT c.id, c.kind, c.name, " END_OF(
-                                      "c.id") " FROM conversations c WHERE c.name = ?")},
+    [SQL_CONVERSATION_BY_NAME] = {"conversation by name", "nntnn",
+                                  SAME("SELECT " CONVERSATION_COLUMNS " FROM " CONVERSATIONS
+                                       " WHERE c.name = ?")},
     [SQL_CONVERSATION_BY_ID] = {"conversation by id", "n",
                                 SAME("SELECT c.id FROM conversations c WHERE c.id = ?")},
     [SQL_CONVERSATION_INSERT] = {"conversation insert", "",
                                  SAME("INSERT INTO conversations (kind, name) VALUES (?, ?)")},
     [SQL_CONVERSATION_DELETE] = {"conversation delete", "",
                                  SAME("DELETE FROM conversations WHERE id = ?")},
-    [SQL_ROOM_LIST] = {"room list", "nntnn",
-                       SAME("SELECT c.id, c.kind, c.name, " END_OF(
-                           "c.id") ", (SELECT COUNT(*) FROM members b WHERE b.conversation = c.id) "
-                                   "FROM conversations c WHERE c.kind = 1 AND c.name > ? "
-                                   "ORDER BY c.name LIMIT ?")},
+    [SQL_ROOM_BY_NUMBER] = {"room by number", ROOM_TYPES,
+                            SAME("SELECT " ROOM_COLUMNS " FROM " ROOMS " WHERE r.number = ?")},
+    /* Of those that look alike, from before that was seen to: the very name, else the oldest. */
+    [SQL_ROOM_BY_KEY] = {"room by key", ROOM_TYPES,
+                         SAME("SELECT " ROOM_COLUMNS " FROM " ROOMS " WHERE r.name_key = ? "
+                              "ORDER BY CASE WHEN c.name = ? THEN 0 ELSE 1 END, r.number LIMIT 1")},
+    [SQL_ROOM_COUNT] = {"room count", "n", SAME("SELECT COUNT(*) FROM rooms")},
+    [SQL_ROOM_INSERT] = {"room insert", "",
+                         SAME("INSERT INTO rooms (conversation, name_key, made_by, made_ms) "
+                              "VALUES (?, ?, ?, ?)")},
+    [SQL_ROOM_TOPIC] = {"room topic", "", SAME("UPDATE rooms SET topic = ? WHERE number = ?")},
+    [SQL_ROOM_ACCESS] = {"room access", "", SAME("UPDATE rooms SET access = ? WHERE number = ?")},
+    [SQL_ROOM_LIST] = {"room list", ROOM_TYPES,
+                       SAME("SELECT " ROOM_COLUMNS " FROM " ROOMS
+                            " WHERE c.kind = 1 AND c.name > ? AND (? = 0 OR r.access = 0 "
+                            "OR b.user IS NOT NULL OR i.user IS NOT NULL) "
+                            "ORDER BY c.name LIMIT ?")},
 
-    [SQL_MEMBER_FIND] = {"member find", "n",
-                         SAME("SELECT since FROM members WHERE conversation = ? AND user = ?")},
+    [SQL_MEMBER_FIND] = {"member find", "nn",
+                         SAME("SELECT since, role FROM members "
+                              "WHERE conversation = ? AND user = ?")},
     [SQL_MEMBER_INSERT] = {"member insert", "",
-                           SAME("INSERT INTO members (conversation, user, since) "
-                                "VALUES (?, ?, ?)")},
+                           SAME("INSERT INTO members (conversation, user, since, role) "
+                                "VALUES (?, ?, ?, ?)")},
     [SQL_MEMBER_DELETE] = {"member delete", "",
                            SAME("DELETE FROM members WHERE conversation = ? AND user = ?")},
-    [SQL_MEMBER_LIST] = {"member list", "nnttnnnn",
+    [SQL_MEMBER_ROLE] = {"member role", "",
+                         SAME("UPDATE members SET role = ? WHERE conversation = ? AND user = ?")},
+    [SQL_MEMBER_LIST] = {"member list", "nnttnnnnn",
                          SAME("SELECT " USER_COLUMNS
-                              " FROM members b JOIN users u ON u.id = b.user "
+                              ", b.role FROM members b JOIN users u ON u.id = b.user "
                               "WHERE b.conversation = ? AND u.userid > ? "
                               "ORDER BY u.userid LIMIT ?")},
-    [SQL_MEMBERSHIPS] = {"memberships", "nntnn",
-                         SAME("SELECT c.id, c.kind, c.name, " END_OF(
-                             "c.id") ", b.since FROM members b "
-                                     "JOIN conversations c ON c.id = b.conversation "
-                                     "WHERE b.user = ? ORDER BY c.id")},
+    [SQL_MEMBERSHIPS] = {"memberships", "nntnnnn",
+                         SAME("SELECT " CONVERSATION_COLUMNS ", b.since, b.role FROM members b "
+                              "JOIN conversations c ON c.id = b.conversation "
+                              "LEFT JOIN rooms r ON r.conversation = c.id "
+                              "WHERE b.user = ? ORDER BY c.id")},
+    [SQL_MEMBERSHIP_COUNT] = {"membership count", "n",
+                              SAME("SELECT COUNT(*) FROM members b "
+                                   "JOIN rooms r ON r.conversation = b.conversation "
+                                   "WHERE b.user = ?")},
+    [SQL_INVITATION_FIND] = {"invitation find", "n",
+                             SAME("SELECT invited_by FROM invitations "
+                                  "WHERE conversation = ? AND user = ?")},
+    [SQL_INVITATION_COUNT] = {"invitation count", "n",
+                              SAME("SELECT COUNT(*) FROM invitations WHERE user = ?")},
+    [SQL_INVITATION_INSERT] = {"invitation insert", "",
+                               SAME("INSERT INTO invitations "
+                                    "(conversation, user, invited_by, invited_ms) "
+                                    "VALUES (?, ?, ?, ?)")},
+    [SQL_INVITATION_DELETE] = {"invitation delete", "",
+                               SAME("DELETE FROM invitations "
+                                    "WHERE conversation = ? AND user = ?")},
 
     [SQL_DEVICES_OF_USER] = {"devices of user", "ntn",
                              SAME("SELECT id, name, seen_ms FROM devices WHERE user = ? "
@@ -136,8 +220,11 @@ static const struct sql_statement statements[SQL_IDS] = {
          SAME("UPDATE devices SET seen_ms = ? WHERE seen_ms < ? AND id IN " IDS_16)},
 
     [SQL_CURSORS_OF_USER] = {"cursors of user", "nnn",
-                             SAME("SELECT k.device, k.conversation, k.seq FROM devices d "
-                                  "JOIN cursors k ON k.device = d.id WHERE d.user = ? "
+                             SAME("SELECT k.device, k.conversation, "
+                                  "CASE WHEN k.seq < b.since THEN b.since ELSE k.seq END "
+                                  "FROM devices d JOIN cursors k ON k.device = d.id "
+                                  "LEFT JOIN members b ON b.conversation = k.conversation "
+                                  "AND b.user = d.user WHERE d.user = ? "
                                   "ORDER BY k.device, k.conversation")},
     [SQL_CURSORS_STORE_1] = {"cursors store 1",
                              "",
@@ -165,10 +252,43 @@ static const struct sql_statement statements[SQL_IDS] = {
                                          "SELECT id FROM conversations WHERE id IN " IDS_16
                                          " ORDER BY id LOCK IN SHARE MODE"}},
 
-    [SQL_MESSAGES_READ] = {"messages read", "nnnnntttt",
-                           SAME("SELECT seq, time_ms, sender, origin, context, userid, name, "
-                                "ckey, text FROM messages WHERE conversation = ? AND seq > ? "
-                                "ORDER BY seq LIMIT ?")},
+    [SQL_MESSAGES_READ] = {"messages read", MESSAGE_TYPES "t",
+                           SAME("SELECT " MESSAGE_COLUMNS ", '' FROM messages m " NAMED_CONTEXT
+                                " WHERE m.conversation = ? AND m.seq > ? ORDER BY m.seq LIMIT ?")},
+    [SQL_MESSAGE_TIME] = {"message time", "n",
+                          SAME("SELECT time_ms FROM messages WHERE conversation = ? AND seq = ?")},
+    [SQL_MESSAGE_SENT] = {"message sent", "nn",
+                          SAME("SELECT u.id, COALESCE((SELECT MAX(k.seq) FROM cursors k "
+                               "WHERE k.conversation = m.conversation), 0) "
+                               "FROM messages m JOIN users u ON u.inbox = m.conversation "
+                               "WHERE m.conversation = ? AND m.seq = ? AND m.sender = ?")},
+    [SQL_HISTORY_LOG] = {"history log", MESSAGE_TYPES "t",
+                         SAME("SELECT " MESSAGE_COLUMNS ", c.name FROM messages m "
+                              "JOIN conversations c ON c.id = m.conversation " NAMED_CONTEXT
+                              " WHERE m.conversation = ? AND m.seq >= ? AND m.seq < ? "
+                              "ORDER BY m.seq DESC LIMIT ?")},
+    [SQL_HISTORY_DIALOGUE] = {"history dialogue",
+                              MESSAGE_TYPES "t",
+                              {DIALOGUE("INDEXED BY messages_sent"),
+                               DIALOGUE("FORCE INDEX (messages_sent)")}},
+    [SQL_HISTORY_WHISPERS] =
+        {"history whispers", MESSAGE_TYPES "t",
+         SAME("SELECT " MESSAGE_COLUMNS ", c.name FROM whispers w "
+              "JOIN messages m ON m.conversation = w.conversation AND m.seq = w.seq "
+              "JOIN conversations c ON c.id = m.conversation " NAMED_CONTEXT
+              " WHERE w.room = ? AND w.user = ? AND w.time_ms <= ? AND (w.time_ms < ? "
+              "OR w.conversation < ? OR (w.conversation = ? AND w.seq < ?)) "
+              "ORDER BY w.time_ms DESC, w.conversation DESC, w.seq DESC LIMIT ?")},
+    /* The first message, when it was, and the last. */
+    [SQL_PRUNE_LIST] = {"prune list", "nnnn",
+                        SAME("SELECT c.id, COALESCE(f.seq, 0), COALESCE(f.time_ms, 0), " END_OF(
+                            "c.id") " FROM conversations c LEFT JOIN messages f "
+                                    "ON f.conversation = c.id AND f.seq = (SELECT MIN(s.seq) "
+                                    "FROM messages s WHERE s.conversation = c.id) "
+                                    "WHERE c.id > ? ORDER BY c.id LIMIT ?")},
+    [SQL_PRUNE] = {"prune", "",
+                   SAME("DELETE FROM messages WHERE conversation = ? AND seq < ? "
+                        "AND (seq <= ? OR time_ms < ?)")},
     [SQL_MESSAGES_DELETE] = {"messages delete", "",
                              SAME("DELETE FROM messages "
                                   "WHERE conversation = ? AND seq <= ?")},
@@ -178,6 +298,15 @@ static const struct sql_statement statements[SQL_IDS] = {
     [SQL_MESSAGES_INSERT_64] = {"messages insert 64", "", SAME(MESSAGE_INSERT(X64(MESSAGE_ROW)))},
     [SQL_MESSAGES_INSERT_256] = {"messages insert 256", "",
                                  SAME(MESSAGE_INSERT(X256(MESSAGE_ROW)))},
+    /* For who sent it and for who got it, unless the room is gone. */
+    [SQL_WHISPER_INSERT] = {"whisper insert", "",
+                            SAME("INSERT INTO whispers (room, user, time_ms, conversation, seq) "
+                                 "SELECT c.id, u.id, ?, ?, ? FROM conversations c, users u "
+                                 "WHERE c.id = ? AND u.inbox = ? UNION "
+                                 "SELECT c.id, u.id, ?, ?, ? FROM conversations c, users u "
+                                 "WHERE c.id = ? AND u.id = ?")},
+    [SQL_START] = {"start", "n",
+                   SAME("SELECT COALESCE(MIN(seq), 0) FROM messages WHERE conversation = ?")},
     [SQL_ENDS_PADDED] = {"ends", "nnn",
                          SAME("SELECT c.id, COALESCE(m.seq, 0), COALESCE(m.time_ms, 0) "
                               "FROM conversations c LEFT JOIN messages m "
@@ -216,6 +345,14 @@ static const struct sql_statement statements[SQL_IDS] = {
                                 "LEFT JOIN members b ON b.conversation = u.inbox "
                                 "AND b.user = u.id "
                                 "WHERE c.id IS NULL OR b.user IS NULL LIMIT 100")},
+    [SQL_CHECK_ROOMS] = {"check rooms", "t",
+                         SAME("SELECT c.name FROM conversations c "
+                              "LEFT JOIN rooms r ON r.conversation = c.id "
+                              "WHERE c.kind = 1 AND r.number IS NULL LIMIT 100")},
+    [SQL_CHECK_KEYS] = {"check keys", "t",
+                        SAME("SELECT userid FROM users WHERE userid_key = '' UNION ALL "
+                             "SELECT c.name FROM rooms r JOIN conversations c "
+                             "ON c.id = r.conversation WHERE r.name_key = '' LIMIT 100")},
 };
 
 const struct sql_statement *sql_statement(enum sql_id id)

@@ -283,6 +283,8 @@ static enum sql_status run_transaction(struct storage_thread *thread, struct lis
     status = driver->commit(thread->connection);
     LIST_FOREACH_SAFE (link, group) {
         struct request *request = LIST_ENTRY(link, struct request, link);
+        if (request->logged)
+            writer_forget(thread->writer);
         if (status == SQL_LOST && request->outcome == DAL_OK)
             request->uncertain = true;
         else if (status == SQL_OK || status == SQL_LOST)

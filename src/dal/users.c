@@ -35,23 +35,43 @@ static bool is_own(const struct user_request *add, const struct found_user *foun
            bytes_is(add->name, found->user.name) && bytes_is(add->hash, found->password_hash);
 }
 
+/* What two names fold to. */
+struct keys {
+    char *userid, *name;
+};
+
+static enum sql_status look_for_names(struct sql_connection *connection, struct user_request *add,
+                                      const struct keys *keys)
+{
+    bool taken = false;
+    enum sql_status status = name_taken(connection, keys->userid, 0, &taken);
+
+    if (status == SQL_OK && taken)
+        add->conflict = "userid";
+    if (status != SQL_OK || taken)
+        return status;
+    status = name_taken(connection, keys->name, 0, &taken);
+    if (taken)
+        add->conflict = "display name";
+    return status;
+}
+
 /* Sets `conflict` if the userid or the display name is taken, and `user` and OK if it is its own
  * doing; else the outcome stays what it was. */
 static enum sql_status look_for_user(struct sql_connection *connection, struct user_request *add,
-                                     struct bytes name_key)
+                                     const struct keys *keys)
 {
-    struct sql_value key[] = {sql_bytes(name_key)};
     struct found_user found;
-    bool taken = false;
-    enum sql_status status = find_user(connection, add->userid, &found);
+    enum sql_status status = lock_names(connection);
 
+    if (status != SQL_OK)
+        return status;
+    status = find_user(connection, add->userid, &found);
     if (status == SQL_OK && found.found) {
         add->user = found.user;
         add->conflict = is_own(add, &found) ? NULL : "userid";
     } else if (status == SQL_OK) {
-        status = sql_run(connection, SQL_USER_BY_NAME_KEY, key, row_exists, &taken);
-        if (taken)
-            add->conflict = "display name";
+        status = look_for_names(connection, add, keys);
     }
     free(found.password_hash);
     return status;
@@ -60,22 +80,20 @@ static enum sql_status look_for_user(struct sql_connection *connection, struct u
 static enum sql_status add_membership(struct sql_connection *connection, uint64_t conversation,
                                       uint64_t user, uint64_t since)
 {
-    struct sql_value values[] = {sql_number(conversation), sql_number(user), sql_number(since)};
+    struct sql_value values[] = {sql_number(conversation), sql_number(user), sql_number(since),
+                                 sql_number(0)};
 
     return sql_run(connection, SQL_MEMBER_INSERT, values, NULL, NULL);
 }
 
 static enum sql_status insert_rows(struct sql_connection *connection, struct user_request *add,
-                                   struct bytes name_key)
+                                   const struct keys *keys)
 {
     struct sql_value inbox[] = {sql_number(CONVERSATION_INBOX), sql_bytes(add->userid)};
-    struct sql_value user[] = {sql_bytes(add->userid),
-                               sql_bytes(add->name),
-                               sql_bytes(name_key),
-                               sql_bytes(add->hash),
-                               sql_number(add->created_ms),
-                               sql_number(0),
-                               sql_number(add->user.auth_epoch)};
+    struct sql_value user[] = {sql_bytes(add->userid),           sql_bytes(add->name),
+                               sql_bytes(bytes_of(keys->name)),  sql_bytes(add->hash),
+                               sql_number(add->created_ms),      sql_number(0),
+                               sql_number(add->user.auth_epoch), sql_bytes(bytes_of(keys->userid))};
     struct conversation_record everyone;
     enum sql_status status = sql_run(connection, SQL_CONVERSATION_INSERT, inbox, NULL, NULL);
 
@@ -107,33 +125,34 @@ static void fill_user(struct user_request *add)
     add->user.auth_epoch = (uint32_t)(add->created_ms / 1000);
 }
 
+static enum sql_status add_folded(struct sql_connection *connection, struct user_request *add,
+                                  const struct keys *keys)
+{
+    enum sql_status status = look_for_user(connection, add, keys);
+
+    if (status != SQL_OK || add->conflict != NULL) {
+        add->request.outcome = DAL_REFUSED;
+        return status;
+    }
+    if (add->user.id != 0)
+        return SQL_OK;
+    fill_user(add);
+    return insert_rows(connection, add, keys);
+}
+
 static enum sql_status add_execute(struct sql_connection *connection, struct request *request)
 {
     struct user_request *add = user_of(request);
-    char *folded = NULL;
-    enum sql_status status;
+    struct keys keys = {NULL, NULL};
+    enum sql_status status = SQL_OK;
 
     add->user = (struct user){.id = 0};
     add->conflict = NULL;
-    request->outcome = DAL_REFUSED;
-    switch (utf8_fold(add->name, &folded)) {
-    case 0:
-        break;
-    case -EILSEQ:
-        return SQL_OK;
-    default:
-        request->outcome = DAL_UNAVAILABLE;
-        return SQL_OK;
-    }
-    status = look_for_user(connection, add, bytes_of(folded));
-    if (status == SQL_OK && add->conflict == NULL) {
-        request->outcome = DAL_OK;
-        if (add->user.id == 0) {
-            fill_user(add);
-            status = insert_rows(connection, add, bytes_of(folded));
-        }
-    }
-    free(folded);
+    request->outcome = DAL_OK;
+    if (fold_name(request, add->userid, &keys.userid) && fold_name(request, add->name, &keys.name))
+        status = add_folded(connection, add, &keys);
+    free(keys.userid);
+    free(keys.name);
     return status;
 }
 
@@ -335,7 +354,6 @@ int dal_user_delete(struct bytes userid, dal_done_fn callback, void *userdata)
 
 struct user_list {
     struct request request;
-    struct bytes room; /* empty: all users */
     struct bytes after;
     unsigned max;
     dal_users_fn callback;
@@ -370,23 +388,6 @@ static enum sql_status list_execute(struct sql_connection *connection, struct re
     return sql_run(connection, SQL_USER_LIST, values, list_row, list);
 }
 
-static enum sql_status members_execute(struct sql_connection *connection, struct request *request)
-{
-    struct user_list *list = list_of(request);
-    struct conversation_record room;
-    struct sql_value values[] = {sql_number(0), sql_bytes(list->after), sql_number(list->max)};
-    enum sql_status status = find_conversation(connection, list->room, &room);
-
-    free(list->users);
-    list->users = NULL;
-    list->count = 0;
-    request->outcome = room.id == 0 ? DAL_MISSING : DAL_OK;
-    if (status != SQL_OK || room.id == 0)
-        return status;
-    values[0] = sql_number(room.id);
-    return sql_run(connection, SQL_MEMBER_LIST, values, list_row, list);
-}
-
 static void list_deliver(struct request *request)
 {
     struct user_list *list = list_of(request);
@@ -409,36 +410,14 @@ static const struct request_kind kind_list = {
     .release = list_release,
 };
 
-static const struct request_kind kind_members = {
-    .name = "member list",
-    .side = REQUEST_READ,
-    .execute = members_execute,
-    .deliver = list_deliver,
-    .release = list_release,
-};
-
-static int submit_list(const struct request_kind *kind, struct bytes room, struct bytes after,
-                       unsigned max, dal_users_fn callback, void *userdata)
+int dal_user_list(struct bytes after, unsigned max, dal_users_fn callback, void *userdata)
 {
-    struct user_list *list =
-        request_new(kind, sizeof(*list), request_space(room) + request_space(after), userdata);
+    struct user_list *list = request_new(&kind_list, sizeof(*list), request_space(after), userdata);
 
     if (list == NULL)
         return -ENOMEM;
-    list->room = request_keep(&list->request, room);
     list->after = request_keep(&list->request, after);
     list->max = max;
     list->callback = callback;
     return dal_submit(&list->request);
-}
-
-int dal_user_list(struct bytes after, unsigned max, dal_users_fn callback, void *userdata)
-{
-    return submit_list(&kind_list, bytes_of(""), after, max, callback, userdata);
-}
-
-int dal_member_list(struct bytes room, struct bytes after, unsigned max, dal_users_fn callback,
-                    void *userdata)
-{
-    return submit_list(&kind_members, room, after, max, callback, userdata);
 }

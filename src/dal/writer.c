@@ -31,8 +31,6 @@
 /* Conversations whose end a writer remembers. */
 #define ENDS_MAX 32768
 
-#define COLUMNS 10
-
 /* The sizes in which rows are inserted, greatest first. */
 static const struct insert_size {
     unsigned rows;
@@ -68,7 +66,7 @@ struct writer {
     struct list followers; /* share the key of one in `batch` */
     unsigned count;
     struct store_request *rows[BATCH_MAX]; /* `batch` in order of conversation */
-    struct sql_value values[256 * COLUMNS];
+    struct sql_value values[256 * MESSAGE_VALUES];
     bool look_up; /* keys first */
     bool lock;    /* conversations first */
     bool committing;
@@ -385,21 +383,40 @@ static void move_ends(struct writer *writer)
     }
 }
 
-/* In the order of MESSAGE_INSERT. */
 static void fill_row(struct sql_value *to, const struct store_request *store)
 {
-    const struct message *message = store->message;
-
-    to[0] = sql_number(message->conversation);
+    message_values(to, store->message);
     to[1] = sql_number(store->seq);
     to[2] = sql_number(store->time_ms);
-    to[3] = sql_number(message->sender);
-    to[4] = sql_number(message->origin);
-    to[5] = sql_number(message->context);
-    to[6] = sql_bytes(message->userid);
-    to[7] = sql_bytes(message->name);
-    to[8] = sql_bytes(message->key);
-    to[9] = sql_bytes(message->text);
+}
+
+static bool is_whisper(const struct message *message)
+{
+    return message->kind == MESSAGE_TEXT && message->context != 0;
+}
+
+/* Puts the whispers into the histories of their two. */
+static enum sql_status insert_whispers(struct writer *writer)
+{
+    enum sql_status status = SQL_OK;
+
+    for (unsigned i = 0; i < writer->count && status == SQL_OK; i++) {
+        const struct store_request *store = writer->rows[i];
+        const struct message *message = store->message;
+        struct sql_value values[] = {sql_number(store->time_ms),
+                                     sql_number(message->conversation),
+                                     sql_number(store->seq),
+                                     sql_number(message->context),
+                                     sql_number(message->conversation),
+                                     sql_number(store->time_ms),
+                                     sql_number(message->conversation),
+                                     sql_number(store->seq),
+                                     sql_number(message->context),
+                                     sql_number(message->sender)};
+        if (is_whisper(message))
+            status = sql_run(writer->thread->connection, SQL_WHISPER_INSERT, values, NULL, NULL);
+    }
+    return status;
 }
 
 static enum sql_status insert_rows(struct writer *writer)
@@ -412,7 +429,7 @@ static enum sql_status insert_rows(struct writer *writer)
         while (size->rows > writer->count - done)
             size++;
         for (unsigned i = 0; i < size->rows; i++)
-            fill_row(&writer->values[i * COLUMNS], writer->rows[done + i]);
+            fill_row(&writer->values[i * MESSAGE_VALUES], writer->rows[done + i]);
         status = sql_run(writer->thread->connection, size->id, writer->values, NULL, NULL);
         if (status != SQL_OK)
             return status;
@@ -457,6 +474,8 @@ static enum sql_status attempt(struct writer *writer)
         return connection->driver->rollback(connection);
     assign_numbers(writer);
     status = insert_rows(writer);
+    if (status == SQL_OK)
+        status = insert_whispers(writer);
     return status == SQL_OK ? commit(writer) : status;
 }
 

@@ -1,4 +1,4 @@
-/* Messages: the struct and its four strings in one allocation, the strings behind it in the order
+/* Messages: the struct and its strings in one allocation, the strings behind it in the order
  * of the fields.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -11,7 +11,7 @@
 size_t message_size(const struct message *message)
 {
     return sizeof(*message) + message->userid.len + message->name.len + message->key.len +
-           message->text.len;
+           message->text.len + message->room.len + message->where.len;
 }
 
 /* Copies `field`'s bytes to `*end`, points it there and moves `*end` behind them. */
@@ -36,6 +36,8 @@ int message_new(const struct message *from, struct message **ret)
     take_over(&message->name, &end);
     take_over(&message->key, &end);
     take_over(&message->text, &end);
+    take_over(&message->room, &end);
+    take_over(&message->where, &end);
     *ret = message;
     return 0;
 }

@@ -1,4 +1,5 @@
-/* The rules for names and passwords. The reasons are whole sentences: they are shown to people.
+/* The rules for names, topics and passwords. The reasons are whole sentences: they are shown to
+ * people.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/name.h"
@@ -6,6 +7,7 @@
 #include "util/utf8.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <unictype.h>
 
 /* Control, format, surrogate, line and paragraph separator. */
@@ -28,6 +30,14 @@ static const char *name_character_refusal(uint32_t character)
         return "a name may not contain invisible characters";
     if (character < 0x80 && strchr(name_syntax, (int)character))
         return "a name may not contain any of : # * % /";
+    return NULL;
+}
+
+static const char *topic_character_refusal(uint32_t character)
+{
+    if (uc_is_general_category_withtable(character, UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Zl |
+                                                        UC_CATEGORY_MASK_Zp))
+        return "a topic may not contain control characters";
     return NULL;
 }
 
@@ -67,6 +77,61 @@ const char *name_refusal(struct bytes name)
     return first_refusal(name, name_character_refusal);
 }
 
+static bool is_digits(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* A number that does not fit is 0, which no room has. */
+static uint64_t number_of(const char *digits)
+{
+    uint64_t number = 0;
+
+    if (!is_digits(digits))
+        return 0;
+    for (; *digits != '\0'; digits++) {
+        if (number > (INT64_MAX - 9) / 10)
+            return 0;
+        number = number * 10 + (uint64_t)(*digits - '0');
+    }
+    return number;
+}
+
+const char *room_name_refusal(struct bytes name)
+{
+    const char *refusal = name_refusal(name);
+    char *folded = NULL;
+
+    if (refusal)
+        return refusal;
+    if (utf8_fold(name, &folded) == 0 && is_digits(folded))
+        refusal = "a room may not have a name of digits alone";
+    free(folded);
+    return refusal;
+}
+
+uint64_t room_number(struct bytes room)
+{
+    uint64_t number = 0;
+    char *folded = NULL;
+
+    if (room.len < 2 || room.len > NAME_MAX_BYTES + 1 || room.data[0] != '#')
+        return 0;
+    if (utf8_fold((struct bytes){room.data + 1, room.len - 1}, &folded) == 0)
+        number = number_of(folded);
+    free(folded);
+    return number;
+}
+
+const char *topic_refusal(struct bytes topic)
+{
+    if (topic.len > TOPIC_MAX_BYTES)
+        return "a topic may have at most 300 bytes of UTF-8";
+    if (!utf8_valid(topic))
+        return "a topic must be valid UTF-8";
+    return first_refusal(topic, topic_character_refusal);
+}
+
 const char *password_refusal(struct bytes password)
 {
     if (password.len == 0)
@@ -78,4 +143,5 @@ const char *password_refusal(struct bytes password)
     return first_refusal(password, password_character_refusal);
 }
 
-_Static_assert(NAME_MAX_BYTES == 64 && PASSWORD_MAX_BYTES == 128, "the sentences name them");
+_Static_assert(NAME_MAX_BYTES == 64 && PASSWORD_MAX_BYTES == 128 && TOPIC_MAX_BYTES == 300,
+               "the sentences name them");

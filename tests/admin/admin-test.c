@@ -424,7 +424,8 @@ static void count_down(void *userdata, enum dal_outcome outcome, const struct us
     --*(unsigned *)userdata;
 }
 
-static void count_down_done(void *userdata, enum dal_outcome outcome)
+static void count_down_done(void *userdata, enum dal_outcome outcome,
+                            const struct dal_room_result *result)
 {
     assert_int_equal(outcome, DAL_OK);
     --*(unsigned *)userdata;
@@ -437,12 +438,13 @@ static void crowd(struct host *host, unsigned count)
         char userid[16];
         unsigned waiting = 2;
         snprintf(userid, sizeof(userid), "user%04u", i);
+        const struct dal_room_order join = {
+            .verb = ROOM_JOIN, .room = bytes_of("#crowd"), .userid = bytes_of(userid)};
         assert_int_equal(
             dal_user_add(bytes_of(userid), bytes_of(userid), "x", count_down, &waiting), 0);
         while (waiting == 2)
             turn(host);
-        assert_int_equal(
-            dal_member_add(bytes_of("#crowd"), bytes_of(userid), count_down_done, &waiting), 0);
+        assert_int_equal(dal_room_do(&join, count_down_done, &waiting), 0);
         while (waiting == 1)
             turn(host);
     }

@@ -274,12 +274,27 @@ void fixture_add_room(struct fixture *fixture, const char *room)
     WAIT_FOR(fixture, done);
 }
 
-void fixture_join(struct fixture *fixture, const char *room, const char *userid)
+static void note_order(void *userdata, enum dal_outcome outcome,
+                       const struct dal_room_result *result)
 {
+    assert_int_equal(outcome, DAL_OK);
+    *(bool *)userdata = true;
+}
+
+void fixture_order(struct fixture *fixture, enum dal_room_verb verb, const char *room,
+                   const char *userid)
+{
+    const struct dal_room_order order = {
+        .verb = verb, .room = bytes_of(room), .userid = bytes_of(userid)};
     bool done = false;
 
-    assert_int_equal(dal_member_add(bytes_of(room), bytes_of(userid), note_done, &done), 0);
+    assert_int_equal(dal_room_do(&order, note_order, &done), 0);
     WAIT_FOR(fixture, done);
+}
+
+void fixture_join(struct fixture *fixture, const char *room, const char *userid)
+{
+    fixture_order(fixture, ROOM_JOIN, room, userid);
     bll_account_changed(fixture->bll, bytes_of(userid));
     settle(fixture);
 }

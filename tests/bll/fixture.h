@@ -78,6 +78,10 @@ void fixture_add_user(struct fixture *fixture, const char *userid);
 void fixture_add_room(struct fixture *fixture, const char *room);
 void fixture_join(struct fixture *fixture, const char *room, const char *userid);
 
+/* The administrator's order on a room and a user; the logic unit is not told. */
+void fixture_order(struct fixture *fixture, enum dal_room_verb verb, const char *room,
+                   const char *userid);
+
 /* A dal_done_fn that sets the bool it is given. */
 void note_done(void *userdata, enum dal_outcome outcome);
 

@@ -235,7 +235,6 @@ static void a_key_keeps_its_answer_when_its_sender_has_left_the_room(void **stat
 {
     struct fixture *fixture = *state;
     struct line *line = signed_on(fixture, "alice", "laptop");
-    bool done = false;
     char first[600];
 
     fixture_add_room(fixture, "#tea");
@@ -243,8 +242,7 @@ static void a_key_keeps_its_answer_when_its_sender_has_left_the_room(void **stat
     strcpy(first, line_ask(line, "send:k1:#tea:hi"));
     assert_begins(first, "sent:k1:");
     assert_begins(line_ask(line, "send:k2:bob:hi"), "sent:k2:");
-    assert_int_equal(dal_member_remove(bytes_of("#tea"), bytes_of("alice"), note_done, &done), 0);
-    WAIT_FOR(fixture, done);
+    fixture_order(fixture, ROOM_REMOVE, "#tea", "alice");
     bll_account_changed(fixture->bll, bytes_of("alice"));
     assert_string_equal(line_ask(line, "send:k1:#tea:hi"), first);
     assert_begins(line_ask(line, "send:k2:#tea:hi"), "err:key-used:k2:");
@@ -329,12 +327,10 @@ static void a_membership_holds_for_the_next_message(void **state)
     struct fixture *fixture = *state;
     struct line *line = signed_on(fixture, "alice", "laptop");
     struct answer answer;
-    bool done = false;
 
     fixture_add_room(fixture, "#lobby");
     assert_begins(line_ask(line, "send:k1:#lobby:hi"), "err:not-member:");
-    assert_int_equal(dal_member_add(bytes_of("#lobby"), bytes_of("alice"), note_done, &done), 0);
-    WAIT_FOR(fixture, done);
+    fixture_order(fixture, ROOM_JOIN, "#lobby", "alice");
     bll_account_changed(fixture->bll, bytes_of("alice"));
     line_frame(line, &answer, "send:k1:#lobby:hi");
     assert_false(answer.ended);

@@ -376,10 +376,7 @@ static void a_push_takes_over_and_is_taken_over(void **state)
 
 static void leave_room(struct fixture *fixture, const char *room, const char *userid)
 {
-    bool done = false;
-
-    assert_int_equal(dal_member_remove(bytes_of(room), bytes_of(userid), note_done, &done), 0);
-    WAIT_FOR(fixture, done);
+    fixture_order(fixture, ROOM_REMOVE, room, userid);
     bll_account_changed(fixture->bll, bytes_of(userid));
     settle(fixture);
 }

@@ -364,11 +364,25 @@ enum dal_outcome user_list(const char *after, unsigned max, char text[1024])
     return await(dal_user_list(bytes_of(after), max, on_users, &wait), &wait);
 }
 
+static void on_members(void *userdata, enum dal_outcome outcome, const struct dal_member *members,
+                       size_t count)
+{
+    struct wait *wait = answered(userdata, outcome);
+    char word[80];
+
+    wait->text[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        snprintf(word, sizeof(word), "%s%s", members[i].is_operator ? "@" : "",
+                 members[i].user.userid);
+        append_word(wait->text, word);
+    }
+}
+
 enum dal_outcome member_list(const char *room, const char *after, unsigned max, char text[1024])
 {
     struct wait wait = {.text = text};
 
-    return await(dal_member_list(bytes_of(room), bytes_of(after), max, on_users, &wait), &wait);
+    return await(dal_member_list(bytes_of(room), bytes_of(after), max, on_members, &wait), &wait);
 }
 
 static void on_account(void *userdata, enum dal_outcome outcome, const struct dal_account *account)
@@ -514,7 +528,7 @@ enum dal_outcome room_delete(const char *name)
     return await(dal_room_delete(bytes_of(name), on_done, &wait), &wait);
 }
 
-static void on_rooms(void *userdata, enum dal_outcome outcome, const struct dal_room *rooms,
+static void on_rooms(void *userdata, enum dal_outcome outcome, const struct room_record *rooms,
                      size_t count)
 {
     struct wait *wait = answered(userdata, outcome);
@@ -530,23 +544,55 @@ static void on_rooms(void *userdata, enum dal_outcome outcome, const struct dal_
 
 enum dal_outcome room_list(const char *after, unsigned max, char text[1024])
 {
+    return room_list_for(0, after, max, text);
+}
+
+enum dal_outcome room_list_for(uint64_t by, const char *after, unsigned max, char text[1024])
+{
     struct wait wait = {.text = text};
 
-    return await(dal_room_list(bytes_of(after), max, on_rooms, &wait), &wait);
+    return await(dal_room_list(by, bytes_of(after), max, on_rooms, &wait), &wait);
+}
+
+static void on_order(void *userdata, enum dal_outcome outcome, const struct dal_room_result *result)
+{
+    struct wait *wait = answered(userdata, outcome);
+    struct dal_room_result *copy = wait->result;
+
+    *copy = *result;
+    if (copy->notice != NULL)
+        message_ref(copy->notice);
+}
+
+enum dal_outcome room_do(const struct dal_room_order *order, struct dal_room_result *ret)
+{
+    struct dal_room_result ignored = {.notice = NULL};
+    struct wait wait = {.result = ret != NULL ? ret : &ignored};
+    enum dal_outcome outcome = await(dal_room_do(order, on_order, &wait), &wait);
+
+    message_unref(ignored.notice);
+    return outcome;
+}
+
+static enum dal_outcome administrative(enum dal_room_verb verb, const char *room,
+                                       const char *userid)
+{
+    const struct dal_room_order order = {
+        .verb = verb, .room = bytes_of(room), .userid = bytes_of(userid)};
+    struct dal_room_result result;
+    enum dal_outcome outcome = room_do(&order, &result);
+
+    return outcome == DAL_OK && !result.changed ? DAL_REFUSED : outcome;
 }
 
 enum dal_outcome member_add(const char *room, const char *userid)
 {
-    struct wait wait = {.done = false};
-
-    return await(dal_member_add(bytes_of(room), bytes_of(userid), on_done, &wait), &wait);
+    return administrative(ROOM_JOIN, room, userid);
 }
 
 enum dal_outcome member_remove(const char *room, const char *userid)
 {
-    struct wait wait = {.done = false};
-
-    return await(dal_member_remove(bytes_of(room), bytes_of(userid), on_done, &wait), &wait);
+    return administrative(ROOM_REMOVE, room, userid);
 }
 
 /* -- messages ---------------------------------------------------------------------------------- */

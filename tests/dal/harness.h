@@ -77,7 +77,7 @@ enum dal_outcome user_set_bulk(const char *userid, bool bulk);
 enum dal_outcome user_revoke(const char *userid);
 enum dal_outcome user_delete(const char *userid);
 
-/* "alice bob …", the userids of a page. */
+/* "alice @bob …", the userids of a page, with '@' for operators. */
 enum dal_outcome user_list(const char *after, unsigned max, char text[1024]);
 enum dal_outcome member_list(const char *room, const char *after, unsigned max, char text[1024]);
 
@@ -115,6 +115,12 @@ enum dal_outcome room_add(const char *name, struct conversation_record *ret);
 uint64_t new_room(const char *name);
 enum dal_outcome room_delete(const char *name);
 enum dal_outcome room_list(const char *after, unsigned max, char text[1024]);
+enum dal_outcome room_list_for(uint64_t by, const char *after, unsigned max, char text[1024]);
+
+/* `ret` may be NULL; its notice is the caller's to drop. */
+enum dal_outcome room_do(const struct dal_room_order *order, struct dal_room_result *ret);
+
+/* By the administrator; REFUSED if it was so before. */
 enum dal_outcome member_add(const char *room, const char *userid);
 enum dal_outcome member_remove(const char *room, const char *userid);
 

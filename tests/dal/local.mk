@@ -3,12 +3,14 @@
 EXTRA_DIST += \
 	tests/dal/messages-mariadb-test.sh \
 	tests/dal/outage-mariadb-test.sh \
+	tests/dal/rooms-mariadb-test.sh \
 	tests/dal/storage-mariadb-test.sh
 if HAVE_CMOCKA
 dal_harness = tests/dal/harness.c tests/dal/harness.h
 check_PROGRAMS += \
 	tests/dal/messages-test \
 	tests/dal/outage-test \
+	tests/dal/rooms-test \
 	tests/dal/storage-test \
 	tests/dal/writer-test
 TESTS += tests/dal/writer-test
@@ -18,6 +20,9 @@ tests_dal_messages_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 tests_dal_outage_test_SOURCES = tests/dal/outage-test.c $(dal_harness)
 tests_dal_outage_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_outage_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
+tests_dal_rooms_test_SOURCES = tests/dal/rooms-test.c $(dal_harness)
+tests_dal_rooms_test_CFLAGS = $(UNIT_CFLAGS)
+tests_dal_rooms_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 tests_dal_storage_test_SOURCES = tests/dal/storage-test.c $(dal_harness)
 tests_dal_storage_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_storage_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
@@ -35,12 +40,14 @@ TESTS += \
 	tests/dal/fault-test \
 	tests/dal/messages-test \
 	tests/dal/outage-test \
+	tests/dal/rooms-test \
 	tests/dal/storage-test
 endif
 if HAVE_MYSQL
 TESTS += \
 	tests/dal/messages-mariadb-test.sh \
 	tests/dal/outage-mariadb-test.sh \
+	tests/dal/rooms-mariadb-test.sh \
 	tests/dal/storage-mariadb-test.sh
 endif
 endif

@@ -9,10 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void count_done(void *userdata, enum dal_outcome outcome)
+static void count_joined(void *userdata, enum dal_outcome outcome,
+                         const struct dal_room_result *result)
 {
     assert_int_equal(outcome, DAL_OK);
     ++*(unsigned *)userdata;
+}
+
+static void start_joining(const char *userid, unsigned *joined)
+{
+    const struct dal_room_order join = {
+        .verb = ROOM_JOIN, .room = bytes_of("#room"), .userid = bytes_of(userid)};
+
+    assert_int_equal(dal_room_do(&join, count_joined, joined), 0);
 }
 
 /* Order of the calls holds between messages and what names their conversation, with any number of
@@ -34,8 +43,7 @@ static void test_order_of_members_among_messages(void **state)
         send_start(&sendings[i], room, 5, name, bytes_of("text"));
         snprintf(name, sizeof(name), "user%d", i / 10);
         if (i % 10 == 5)
-            assert_int_equal(dal_member_add(bytes_of("#room"), bytes_of(name), count_done, &joined),
-                             0);
+            start_joining(name, &joined);
     }
     wait_idle();
     assert_int_equal(joined, 4);
@@ -528,8 +536,7 @@ static void test_close_finishes(void **state)
         snprintf(key, sizeof(key), "%u", i);
         send_start(&sendings[i], room, 1, key, bytes_of("text"));
         if (i == 1500)
-            assert_int_equal(
-                dal_member_add(bytes_of("#room"), bytes_of("alice"), count_done, &joined), 0);
+            start_joining("alice", &joined);
     }
     harness_close();
     assert_int_equal(joined, 1);

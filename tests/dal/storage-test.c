@@ -64,8 +64,15 @@ static void test_user_conflicts(void **state)
     assert_string_equal(conflict, "display name");
     /* A refused one leaves nothing behind. */
     assert_int_equal(conversation_find("alicia", NULL), DAL_MISSING);
-    /* Userids are unique by their bytes. */
-    assert_int_equal(user_add("Alice", "Second", &user, conflict), DAL_OK);
+    /* Nor may a name look like the userid of somebody else, or a userid like anybody's name. */
+    assert_int_equal(user_add("Alice", "Second", &user, conflict), DAL_REFUSED);
+    assert_string_equal(conflict, "userid");
+    assert_int_equal(user_add("bob", "\u338f", &user, conflict), DAL_OK); /* a square "kg" */
+    assert_int_equal(user_add("KG", "Third", &user, conflict), DAL_REFUSED);
+    assert_string_equal(conflict, "userid");
+    assert_int_equal(user_add("carol", "BOB", &user, conflict), DAL_REFUSED);
+    assert_string_equal(conflict, "display name");
+    assert_int_equal(user_add("carol", "\uff0a", &user, conflict), DAL_REFUSED);
     assert_int_equal(user_add("bad", "\xff\xfe", &user, conflict), DAL_REFUSED);
     assert_int_equal(user_add("blank", "Blank", &user, conflict), DAL_OK);
     assert_int_equal(account_find("blank ", &(struct account){0}), DAL_MISSING);
@@ -215,12 +222,12 @@ static void test_user_list(void **state)
 
     new_user("b");
     new_user("a");
-    assert_int_equal(user_add("B", "Other", NULL, NULL), DAL_OK);
+    assert_int_equal(user_add("C", "Other", NULL, NULL), DAL_OK);
     new_user("é");
     assert_int_equal(user_list("", 10, text), DAL_OK);
-    assert_string_equal(text, "B a b é");
+    assert_string_equal(text, "C a b é");
     assert_int_equal(user_list("", 2, text), DAL_OK);
-    assert_string_equal(text, "B a");
+    assert_string_equal(text, "C a");
     assert_int_equal(user_list("a", 2, text), DAL_OK);
     assert_string_equal(text, "b é");
     assert_int_equal(user_list("é", 2, text), DAL_OK);
@@ -262,7 +269,7 @@ static void test_rooms(void **state)
     assert_string_equal(text, "#one=2");
 
     assert_int_equal(member_remove("#one", "bob"), DAL_OK);
-    assert_int_equal(member_remove("#one", "bob"), DAL_MISSING);
+    assert_int_equal(member_remove("#one", "bob"), DAL_REFUSED);
     assert_int_equal(member_remove("#none", "bob"), DAL_MISSING);
     assert_int_equal(conversation_find("#one", &record), DAL_OK);
     assert_int_equal(record.end, 1);
@@ -606,6 +613,7 @@ static void assert_schema_1_content(void)
 
 static void test_migration_from_schema_1(void **state)
 {
+    struct conversation_record room;
     struct dal_status status;
 
     make_schema_1();
@@ -629,6 +637,11 @@ static void test_migration_from_schema_1(void **state)
     assert_int_equal(send_one(7, 5, "k3", "three"), 3);
     assert_int_equal(user_set_bulk("alice", true), DAL_OK);
     assert_true(new_user("bob").id > 5);
+    /* The room has a number now, and what names fold to is known. */
+    assert_int_equal(conversation_find("#1", &room), DAL_OK);
+    assert_int_equal(room.id, 7);
+    assert_int_equal(room_add("#ROOM", NULL), DAL_REFUSED);
+    assert_int_equal(user_add("ALICE", "Other", NULL, NULL), DAL_REFUSED);
     assert_sound();
 }
 

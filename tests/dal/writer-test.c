@@ -76,7 +76,7 @@ static void test_hot_path(void **state)
     assert_string_equal(
         fake_text("messages insert 1"),
         "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, "
-        "userid, name, ckey, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        "kind, userid, name, ckey, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     assert_string_equal(
         fake_text("ends"),
         "SELECT c.id, COALESCE(m.seq, 0), COALESCE(m.time_ms, 0) FROM conversations c "
@@ -340,29 +340,34 @@ static void test_uncertain_waits_for_a_working_database(void **state)
     assert_int_equal(fake_left(), 0);
 }
 
-static void done(void *userdata, enum dal_outcome outcome)
+static void done(void *userdata, enum dal_outcome outcome, const struct dal_room_result *result)
 {
-    *(enum dal_outcome *)userdata = outcome;
+    assert_int_equal(outcome, DAL_OK);
+    *(int *)userdata = result->changed;
 }
 
 /* A duplicate that the look before the change did not see: another process was faster, and the
  * second look sees it. */
 static void test_one_duplicate_among_writes(void **state)
 {
-    enum dal_outcome outcome = DAL_UNCERTAIN;
+    static const char alice[] = "5 6 alice Alice 0 1 0 0 hash";
+    static const char room[] = "7 1 #room 4 1 0 topic 1 0 0 0";
+    const struct dal_room_order join = {
+        .verb = ROOM_JOIN, .room = bytes_of("#room"), .userid = bytes_of("alice")};
+    int changed = -1;
 
-    fake_answer("conversation by name", SQL_OK, "7 1 #room 4");
-    fake_answer("user by userid", SQL_OK, "5 6 alice Alice 0 1 0 0 hash");
+    fake_answer("user by userid", SQL_OK, alice);
+    fake_answer("room by key", SQL_OK, room);
     fake_answer("member insert", SQL_DUPLICATE, "");
-    fake_answer("conversation by name", SQL_OK, "7 1 #room 4");
-    fake_answer("user by userid", SQL_OK, "5 6 alice Alice 0 1 0 0 hash");
+    fake_answer("user by userid", SQL_OK, alice);
+    fake_answer("room by key", SQL_OK, room);
     fake_answer("member find", SQL_OK, "");
-    fake_answer("member find", SQL_OK, "4");
-    assert_int_equal(dal_member_add(bytes_of("#room"), bytes_of("alice"), done, &outcome), 0);
+    fake_answer("member find", SQL_OK, "4 0");
+    assert_int_equal(dal_room_do(&join, done, &changed), 0);
     wait_idle();
-    assert_int_equal(outcome, DAL_REFUSED);
-    assert_asked("begin; conversation by name #room; user by userid alice; member find 7 5; "
-                 "member insert 7 5 4; rollback; begin; conversation by name #room; "
+    assert_int_equal(changed, 0);
+    assert_asked("begin; room by key 0 0 room; user by userid alice; member find 7 5; "
+                 "member insert 7 5 4; rollback; begin; room by key 0 0 room; "
                  "user by userid alice; member find 7 5; commit");
 }
 

@@ -19,6 +19,11 @@ struct request {
         dal_account_fn account;
         dal_user_fn user;
         dal_users_fn users;
+        dal_members_fn members;
+        dal_room_fn room;
+        dal_renamed_fn renamed;
+        dal_sent_fn sent;
+        dal_history_fn history;
         dal_device_fn device;
         dal_conversation_fn conversation;
         dal_rooms_fn rooms;
@@ -39,6 +44,9 @@ struct request {
     struct device_cursor *cursors; /* owned */
     size_t cursor_count;
     struct message *message;
+    struct dal_room_order order; /* its texts are in first, second and topic */
+    struct dal_history history;
+    char topic[TOPIC_MAX_BYTES + 1];
 };
 
 static struct list waiting = LIST_INIT(waiting);
@@ -272,30 +280,90 @@ int dal_user_delete(struct bytes userid, dal_done_fn callback, void *userdata)
 
 static void run_user_list(struct request *request, enum memory_fault fault)
 {
+    struct dal_member found[TABLE_USERS];
     struct user users[TABLE_USERS];
+    size_t count = tables_list_users(NULL, request->second, request->max, found);
 
-    if (fault != MEMORY_FAULT_NONE) {
+    for (size_t i = 0; i < count; i++)
+        users[i] = found[i].user;
+    if (fault != MEMORY_FAULT_NONE)
         request->callback.users(request->userdata, DAL_UNAVAILABLE, NULL, 0);
-        return;
-    }
-    size_t count = tables_list_users(request->first[0] ? request->first : NULL, request->second,
-                                     request->max, users);
-    bool missing = request->first[0] && !tables_conversation(bytes_of(request->first));
-    request->callback.users(request->userdata, missing ? DAL_MISSING : DAL_OK, users, count);
+    else
+        request->callback.users(request->userdata, DAL_OK, users, count);
 }
 
 int dal_user_list(struct bytes after, unsigned max, dal_users_fn callback, void *userdata)
 {
-    return dal_member_list(none, after, max, callback, userdata);
-}
-
-int dal_member_list(struct bytes room, struct bytes after, unsigned max, dal_users_fn callback,
-                    void *userdata)
-{
-    struct request *request = ask(run_user_list, false, room, after, userdata);
+    struct request *request = ask(run_user_list, false, none, after, userdata);
 
     request->callback.users = callback;
     request->max = max;
+    return 0;
+}
+
+static void run_member_list(struct request *request, enum memory_fault fault)
+{
+    struct dal_member found[TABLE_USERS];
+    size_t count = tables_list_users(request->first, request->second, request->max, found);
+    bool missing = !tables_conversation(bytes_of(request->first));
+
+    if (fault != MEMORY_FAULT_NONE)
+        request->callback.members(request->userdata, DAL_UNAVAILABLE, NULL, 0);
+    else
+        request->callback.members(request->userdata, missing ? DAL_MISSING : DAL_OK, found, count);
+}
+
+int dal_member_list(struct bytes room, struct bytes after, unsigned max, dal_members_fn callback,
+                    void *userdata)
+{
+    struct request *request = ask(run_member_list, false, room, after, userdata);
+
+    request->callback.members = callback;
+    request->max = max;
+    return 0;
+}
+
+static void run_rename(struct request *request, enum memory_fault fault)
+{
+    struct message *notices[TABLE_MEMBERS];
+    uint64_t places[TABLE_MEMBERS];
+    size_t count = 0;
+    bool changed = false, again = false;
+    enum dal_outcome outcome = DAL_UNAVAILABLE;
+
+    if (fault == MEMORY_FAULT_NONE)
+        outcome = tables_rename(request->id, request->first, &changed);
+    if (changed && request->message) {
+        char key[MESSAGE_KEY_MAX + 1];
+        size_t wanted = tables_places(request->id, places);
+        for (size_t i = 0; i < wanted; i++) {
+            struct message notice = *request->message;
+            notice.conversation = places[i];
+            (void)snprintf(key, sizeof(key), "%.*s:%llx", BYTES_ARG(request->message->key),
+                           (unsigned long long)places[i]);
+            notice.key = bytes_of(key);
+            MUST(message_new(&notice, &notices[count]) == 0);
+            if (tables_store_message(notices[count], &again) == DAL_OK)
+                count++;
+            else
+                message_unref(notices[count]);
+        }
+    }
+    const struct user_row *row = tables_user_by_id(request->id);
+    request->callback.renamed(request->userdata, outcome, outcome == DAL_OK ? &row->user : NULL,
+                              outcome == DAL_REFUSED ? "display name" : NULL, notices, count);
+    for (size_t i = 0; i < count; i++)
+        message_unref(notices[i]);
+}
+
+int dal_user_rename(uint64_t user, struct bytes name, struct message *notice,
+                    dal_renamed_fn callback, void *userdata)
+{
+    struct request *request = ask(run_rename, true, name, none, userdata);
+
+    request->callback.renamed = callback;
+    request->id = user;
+    request->message = notice ? message_ref(notice) : NULL;
     return 0;
 }
 
@@ -437,8 +505,8 @@ int dal_room_delete(struct bytes name, dal_done_fn callback, void *userdata)
 
 static void run_room_list(struct request *request, enum memory_fault fault)
 {
-    struct dal_room rooms[TABLE_CONVERSATIONS];
-    size_t count = tables_list_rooms(request->first, request->max, rooms);
+    struct room_record rooms[TABLE_CONVERSATIONS];
+    size_t count = tables_list_rooms(request->id, request->first, request->max, rooms);
 
     if (fault != MEMORY_FAULT_NONE)
         request->callback.rooms(request->userdata, DAL_UNAVAILABLE, NULL, 0);
@@ -446,34 +514,61 @@ static void run_room_list(struct request *request, enum memory_fault fault)
         request->callback.rooms(request->userdata, DAL_OK, rooms, count);
 }
 
-int dal_room_list(struct bytes after, unsigned max, dal_rooms_fn callback, void *userdata)
+int dal_room_list(uint64_t by, struct bytes after, unsigned max, dal_rooms_fn callback,
+                  void *userdata)
 {
     struct request *request = ask(run_room_list, false, after, none, userdata);
 
     request->callback.rooms = callback;
+    request->id = by;
     request->max = max;
     return 0;
 }
 
-static enum dal_outcome change_join(struct request *request)
+/* Stores the notice of an order that has changed something. */
+static void tell(struct request *request, struct dal_room_result *result)
 {
-    return tables_join(bytes_of(request->first), bytes_of(request->second));
+    struct message notice = *request->message;
+    bool again = false;
+
+    notice.conversation = result->room.conversation.id;
+    if (request->order.verb == ROOM_INVITE) {
+        notice.context = notice.conversation;
+        notice.conversation = result->user.inbox;
+        notice.room = bytes_of(result->room.conversation.name);
+    }
+    MUST(message_new(&notice, &result->notice) == 0);
+    if (tables_store_message(result->notice, &again) != DAL_OK) {
+        message_unref(result->notice);
+        result->notice = NULL;
+    }
 }
 
-int dal_member_add(struct bytes room, struct bytes userid, dal_done_fn callback, void *userdata)
+static void run_order(struct request *request, enum memory_fault fault)
 {
-    (void)ask_change(change_join, room, userid, callback, userdata);
-    return 0;
+    struct dal_room_result result = {.refusal = ROOM_FINE};
+    enum dal_outcome outcome = DAL_UNAVAILABLE;
+
+    if (fault == MEMORY_FAULT_NONE)
+        outcome = tables_order(&request->order, &result);
+    if (outcome == DAL_OK && result.changed && request->message)
+        tell(request, &result);
+    request->callback.room(request->userdata, outcome, &result);
+    message_unref(result.notice);
 }
 
-static enum dal_outcome change_part(struct request *request)
+int dal_room_do(const struct dal_room_order *order, dal_room_fn callback, void *userdata)
 {
-    return tables_part(bytes_of(request->first), bytes_of(request->second)) ? DAL_OK : DAL_MISSING;
-}
+    struct request *request =
+        ask(run_order, order->verb != ROOM_LOOK, order->room, order->userid, userdata);
 
-int dal_member_remove(struct bytes room, struct bytes userid, dal_done_fn callback, void *userdata)
-{
-    (void)ask_change(change_part, room, userid, callback, userdata);
+    request->callback.room = callback;
+    copy_text(request->topic, sizeof(request->topic), order->topic);
+    request->order = *order;
+    request->order.room = bytes_of(request->first);
+    request->order.userid = bytes_of(request->second);
+    request->order.topic = bytes_of(request->topic);
+    request->message = order->notice ? message_ref(order->notice) : NULL;
     return 0;
 }
 
@@ -544,6 +639,58 @@ int dal_messages_read(uint64_t conversation, uint64_t after, unsigned max_count,
     request->after = after;
     request->max = max_count;
     request->bytes = max_bytes;
+    return 0;
+}
+
+static void run_message_sent(struct request *request, enum memory_fault fault)
+{
+    struct message *messages[TABLE_MESSAGES];
+    size_t count = 0;
+    enum dal_outcome outcome = DAL_UNAVAILABLE;
+    uint64_t receiver = 0;
+
+    if (fault == MEMORY_FAULT_NONE)
+        outcome = tables_read_messages(request->id, request->after - 1, 1, 1, messages, &count);
+    if (outcome == DAL_OK && (count == 0 || messages[0]->sender != request->max ||
+                              !(receiver = tables_owner(request->id))))
+        outcome = DAL_MISSING;
+    request->callback.sent(request->userdata, outcome, receiver, 0);
+}
+
+int dal_message_sent(uint64_t sender, uint64_t conversation, uint64_t seq, dal_sent_fn callback,
+                     void *userdata)
+{
+    struct request *request = ask(run_message_sent, false, none, none, userdata);
+
+    request->callback.sent = callback;
+    request->id = conversation;
+    request->after = seq;
+    request->max = (unsigned)sender;
+    return 0;
+}
+
+static void run_history(struct request *request, enum memory_fault fault)
+{
+    struct message *found[TABLE_MESSAGES];
+    size_t count = 0;
+
+    if (fault == MEMORY_FAULT_NONE)
+        count = tables_history(&request->history, found);
+    const struct dal_place next =
+        count > 0 ? (struct dal_place){found[0]->time_ms, found[0]->conversation, found[0]->seq}
+                  : (struct dal_place){0, 0, 0};
+    request->callback.history(request->userdata,
+                              fault == MEMORY_FAULT_NONE ? DAL_OK : DAL_UNAVAILABLE, found, count,
+                              count == request->history.max_count ? &next : NULL);
+}
+
+int dal_history(const struct dal_history *history, dal_history_fn callback, void *userdata)
+{
+    struct request *request = ask(run_history, false, none, none, userdata);
+
+    MUST(history->max_count > 0 && history->max_count <= TABLE_MESSAGES);
+    request->callback.history = callback;
+    request->history = *history;
     return 0;
 }
 

@@ -16,6 +16,7 @@ struct device_row {
 
 struct member_row {
     uint64_t conversation, user, since; /* conversation 0: no row */
+    bool is_operator, is_invited;       /* invited: not a member yet */
 };
 
 static struct user_row users[TABLE_USERS];
@@ -25,7 +26,7 @@ static struct device_cursor cursors[TABLE_CURSORS]; /* device 0: no row */
 static struct member_row members[TABLE_MEMBERS];
 static struct message *messages[TABLE_MESSAGES]; /* in the order they were stored */
 static size_t message_count;
-static uint64_t last_id;
+static uint64_t last_id, last_number;
 
 static struct conversation_row *add_conversation(const char *name, enum conversation_kind kind)
 {
@@ -35,20 +36,22 @@ static struct conversation_row *add_conversation(const char *name, enum conversa
             continue;
         *row = (struct conversation_row){.record = {.id = ++last_id, .kind = kind}};
         (void)snprintf(row->record.name, sizeof(row->record.name), "%s", name);
+        if (kind == CONVERSATION_ROOM)
+            row->record.number = ++last_number;
         return row;
     }
     return NULL;
 }
 
-static bool add_member(uint64_t conversation, uint64_t user, uint64_t since)
+static struct member_row *add_member(uint64_t conversation, uint64_t user, uint64_t since)
 {
     for (size_t i = 0; i < TABLE_MEMBERS; i++) {
         if (members[i].conversation == 0) {
-            members[i] = (struct member_row){conversation, user, since};
-            return true;
+            members[i] = (struct member_row){conversation, user, since, false, false};
+            return &members[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 void tables_reset(void)
@@ -56,7 +59,7 @@ void tables_reset(void)
     for (size_t i = 0; i < message_count; i++)
         message_unref(messages[i]);
     message_count = 0;
-    last_id = 0;
+    last_id = last_number = 0;
     memset(users, 0, sizeof(users));
     memset(conversations, 0, sizeof(conversations));
     memset(devices, 0, sizeof(devices));
@@ -83,11 +86,17 @@ struct user_row *tables_user_by_id(uint64_t id)
     return NULL;
 }
 
+/* Names are compared as they are: to tell look-alikes is the real store's business. */
 struct conversation_row *tables_conversation(struct bytes name)
 {
-    for (size_t i = 0; i < TABLE_CONVERSATIONS; i++)
-        if (conversations[i].record.id != 0 && bytes_is(name, conversations[i].record.name))
+    uint64_t number = room_number(name);
+
+    for (size_t i = 0; i < TABLE_CONVERSATIONS; i++) {
+        const struct conversation_record *record = &conversations[i].record;
+        if (record->id != 0 &&
+            (number != 0 ? record->number == number : bytes_is(name, record->name)))
             return &conversations[i];
+    }
     return NULL;
 }
 
@@ -115,6 +124,20 @@ static struct member_row *find_member(uint64_t conversation, uint64_t user)
     return NULL;
 }
 
+static enum room_standing standing_of(const struct member_row *member)
+{
+    if (!member)
+        return STANDING_NONE;
+    if (member->is_invited)
+        return STANDING_INVITED;
+    return member->is_operator ? STANDING_OPERATOR : STANDING_MEMBER;
+}
+
+static bool is_member(const struct member_row *member)
+{
+    return standing_of(member) >= STANDING_MEMBER;
+}
+
 /* -- users ------------------------------------------------------------------------------------ */
 
 const struct dal_account *tables_account(const struct user_row *user, struct account_rows *rows)
@@ -122,9 +145,11 @@ const struct dal_account *tables_account(const struct user_row *user, struct acc
     size_t memberships = 0, found = 0, cursor_count = 0;
 
     for (size_t i = 0; i < TABLE_MEMBERS; i++)
-        if (members[i].conversation != 0 && members[i].user == user->user.id)
-            rows->memberships[memberships++] = (struct membership){
-                conversation_by_id(members[i].conversation)->record, members[i].since};
+        if (members[i].conversation != 0 && members[i].user == user->user.id &&
+            is_member(&members[i]))
+            rows->memberships[memberships++] =
+                (struct membership){conversation_by_id(members[i].conversation)->record,
+                                    members[i].since, members[i].is_operator};
     for (size_t i = 0; i < TABLE_DEVICES; i++)
         if (devices[i].record.id != 0 && devices[i].user == user->user.id)
             rows->devices[found++] = devices[i].record;
@@ -195,7 +220,7 @@ bool tables_delete_user(struct bytes userid)
 }
 
 size_t tables_list_users(const char *room, const char *after, unsigned max,
-                         struct user found[TABLE_USERS])
+                         struct dal_member found[TABLE_USERS])
 {
     const struct conversation_row *row = room ? tables_conversation(bytes_of(room)) : NULL;
     size_t count = 0;
@@ -205,14 +230,15 @@ size_t tables_list_users(const char *room, const char *after, unsigned max,
         for (size_t i = 0; i < TABLE_USERS; i++) {
             const struct user *user = &users[i].user;
             if (user->id == 0 || strcmp(user->userid, after) <= 0 ||
-                (room && (!row || !find_member(row->record.id, user->id))))
+                (room && (!row || !is_member(find_member(row->record.id, user->id)))))
                 continue;
             if (!next || strcmp(user->userid, next->userid) < 0)
                 next = user;
         }
         if (!next)
             break;
-        found[count++] = *next;
+        const struct member_row *member = row ? find_member(row->record.id, next->id) : NULL;
+        found[count++] = (struct dal_member){*next, member && member->is_operator};
         after = next->userid;
     }
     return count;
@@ -349,56 +375,256 @@ bool tables_delete_room(struct bytes name)
     return true;
 }
 
-size_t tables_list_rooms(const char *after, unsigned max,
-                         struct dal_room rooms[TABLE_CONVERSATIONS])
+static void record_of(const struct conversation_row *row, uint64_t by, struct room_record *ret)
+{
+    *ret = (struct room_record){.conversation = row->record,
+                                .access = row->access,
+                                .standing = standing_of(find_member(row->record.id, by))};
+    memcpy(ret->topic, row->topic, sizeof(ret->topic));
+    for (size_t i = 0; i < TABLE_MEMBERS; i++)
+        ret->members += members[i].conversation == row->record.id && !members[i].is_invited;
+}
+
+size_t tables_list_rooms(uint64_t by, const char *after, unsigned max,
+                         struct room_record rooms[TABLE_CONVERSATIONS])
 {
     size_t count = 0;
 
     while (count < max) {
-        const struct conversation_record *next = NULL;
+        const struct conversation_row *next = NULL;
         for (size_t i = 0; i < TABLE_CONVERSATIONS; i++) {
-            const struct conversation_record *record = &conversations[i].record;
-            if (record->id != 0 && record->kind == CONVERSATION_ROOM &&
-                strcmp(record->name, after) > 0 && (!next || strcmp(record->name, next->name) < 0))
-                next = record;
+            const struct conversation_row *row = &conversations[i];
+            const struct conversation_record *record = &row->record;
+            bool hidden = by != 0 && row->access == ROOM_CLOSED &&
+                          standing_of(find_member(record->id, by)) == STANDING_NONE;
+            if (record->id != 0 && record->kind == CONVERSATION_ROOM && !hidden &&
+                strcmp(record->name, after) > 0 &&
+                (!next || strcmp(record->name, next->record.name) < 0))
+                next = row;
         }
         if (!next)
             break;
-        rooms[count] = (struct dal_room){.conversation = *next};
-        for (size_t i = 0; i < TABLE_MEMBERS; i++)
-            rooms[count].members += members[i].conversation == next->id;
-        count++;
-        after = next->name;
+        record_of(next, by, &rooms[count++]);
+        after = next->record.name;
     }
     return count;
 }
 
-enum dal_outcome tables_join(struct bytes room, struct bytes userid)
-{
-    const struct conversation_row *row = tables_conversation(room);
-    const struct user_row *user = tables_user(userid);
+/* What an order is about. */
+struct matter {
+    const struct dal_room_order *order;
+    struct conversation_row *room;
+    struct user_row *other; /* NULL: it names nobody */
+    struct dal_room_result *result;
+};
 
-    if (!row || !user || row->record.kind != CONVERSATION_ROOM)
-        return DAL_MISSING;
-    if (find_member(row->record.id, user->user.id))
-        return DAL_REFUSED;
-    return add_member(row->record.id, user->user.id, row->record.end) ? DAL_OK : DAL_UNAVAILABLE;
+static void join(struct matter *matter)
+{
+    uint64_t room = matter->room->record.id;
+    uint64_t user = matter->order->by != 0 ? matter->order->by : matter->other->user.id;
+    struct member_row *member = find_member(room, user);
+
+    if (!is_member(member) && !member && matter->order->by != 0 &&
+        matter->room->access == ROOM_CLOSED) {
+        matter->result->refusal = ROOM_IS_CLOSED;
+        return;
+    }
+    matter->result->changed = !is_member(member);
+    if (!member)
+        member = add_member(room, user, 0);
+    if (!member) {
+        matter->result->refusal = ROOM_FULL;
+        return;
+    }
+    if (matter->result->changed) {
+        member->is_invited = false;
+        member->is_operator = matter->result->made;
+        member->since = matter->room->record.end;
+    }
+    matter->result->since = member->since;
+}
+
+static void drop_member(struct matter *matter, struct member_row *member,
+                        enum dal_room_refusal refusal)
+{
+    matter->result->changed = is_member(member);
+    if (is_member(member))
+        member->conversation = 0;
+    else
+        matter->result->refusal = refusal;
+}
+
+static void invite(struct matter *matter)
+{
+    uint64_t room = matter->room->record.id, user = matter->other->user.id;
+
+    if (find_member(room, user))
+        return;
+    struct member_row *member = add_member(room, user, 0);
+    matter->result->changed = member;
+    if (member)
+        member->is_invited = true;
+    else
+        matter->result->refusal = ROOM_FULL;
+}
+
+static void change_role(struct matter *matter)
+{
+    struct member_row *member = find_member(matter->room->record.id, matter->other->user.id);
+
+    if (!is_member(member)) {
+        matter->result->refusal = ROOM_NO_MEMBER;
+        return;
+    }
+    matter->result->changed = member->is_operator != matter->order->is_operator;
+    member->is_operator = matter->order->is_operator;
+}
+
+static void carry_out(struct matter *matter)
+{
+    const struct dal_room_order *order = matter->order;
+    uint64_t room = matter->room->record.id;
+
+    switch (order->verb) {
+    case ROOM_LOOK:
+        break;
+    case ROOM_JOIN:
+        join(matter);
+        break;
+    case ROOM_PART:
+        drop_member(matter, find_member(room, order->by), ROOM_NOT_MEMBER);
+        break;
+    case ROOM_TOPIC:
+        matter->result->changed = !bytes_is(order->topic, matter->room->topic);
+        MUST(order->topic.len <= TOPIC_MAX_BYTES);
+        memcpy(matter->room->topic, order->topic.data, order->topic.len);
+        matter->room->topic[order->topic.len] = '\0';
+        break;
+    case ROOM_ACCESS:
+        matter->result->changed = matter->room->access != order->access;
+        matter->room->access = order->access;
+        break;
+    case ROOM_INVITE:
+        invite(matter);
+        break;
+    case ROOM_REMOVE:
+        drop_member(matter, find_member(room, matter->other->user.id), ROOM_NO_MEMBER);
+        break;
+    case ROOM_ROLE:
+        change_role(matter);
+        break;
+    }
+}
+
+static enum dal_room_refusal refusal_of(const struct matter *matter)
+{
+    static const enum room_standing needed[][2] = {
+        [ROOM_LOOK] = {STANDING_NONE, STANDING_INVITED},
+        [ROOM_JOIN] = {STANDING_NONE, STANDING_NONE},
+        [ROOM_PART] = {STANDING_MEMBER, STANDING_MEMBER},
+        [ROOM_TOPIC] = {STANDING_MEMBER, STANDING_OPERATOR},
+        [ROOM_ACCESS] = {STANDING_OPERATOR, STANDING_OPERATOR},
+        [ROOM_INVITE] = {STANDING_MEMBER, STANDING_OPERATOR},
+        [ROOM_REMOVE] = {STANDING_OPERATOR, STANDING_OPERATOR},
+        [ROOM_ROLE] = {STANDING_OPERATOR, STANDING_OPERATOR},
+    };
+    const struct dal_room_order *order = matter->order;
+    enum room_standing standing = standing_of(find_member(matter->room->record.id, order->by));
+
+    if (order->by == 0 || standing >= needed[order->verb][matter->room->access])
+        return ROOM_FINE;
+    if (order->verb == ROOM_LOOK)
+        return ROOM_NO_ROOM;
+    return standing < STANDING_MEMBER ? ROOM_NOT_MEMBER : ROOM_NOT_ALLOWED;
+}
+
+static struct conversation_row *find_or_make(const struct dal_room_order *order, bool *ret_made)
+{
+    struct conversation_row *row = tables_conversation(order->room);
+    char name[NAME_MAX_BYTES + 2];
+
+    if (row || !order->make || room_number(order->room) != 0 || order->room.len >= sizeof(name))
+        return row && row->record.kind == CONVERSATION_ROOM ? row : NULL;
+    (void)snprintf(name, sizeof(name), "%.*s", BYTES_ARG(order->room));
+    *ret_made = true;
+    return add_conversation(name, CONVERSATION_ROOM);
+}
+
+static enum dal_outcome outcome_of(enum dal_room_refusal refusal)
+{
+    if (refusal == ROOM_FINE)
+        return DAL_OK;
+    return refusal == ROOM_NO_ROOM || refusal == ROOM_NO_USER ? DAL_MISSING : DAL_REFUSED;
+}
+
+enum dal_outcome tables_order(const struct dal_room_order *order, struct dal_room_result *ret)
+{
+    struct matter matter = {.order = order, .result = ret};
+    bool of_other = order->verb == ROOM_INVITE || order->verb == ROOM_REMOVE ||
+                    order->verb == ROOM_ROLE || (order->verb == ROOM_JOIN && order->by == 0);
+
+    matter.other = of_other ? tables_user(order->userid) : NULL;
+    if (matter.other)
+        ret->user = matter.other->user;
+    else if (of_other)
+        ret->refusal = ROOM_NO_USER;
+    if (ret->refusal == ROOM_FINE)
+        matter.room = find_or_make(order, &ret->made);
+    if (ret->refusal == ROOM_FINE && !matter.room)
+        ret->refusal = ROOM_NO_ROOM;
+    if (ret->refusal == ROOM_FINE)
+        ret->refusal = refusal_of(&matter);
+    if (ret->refusal == ROOM_FINE)
+        carry_out(&matter);
+    if (matter.room && ret->refusal != ROOM_NO_ROOM)
+        record_of(matter.room, order->by, &ret->room);
+    return outcome_of(ret->refusal);
 }
 
 void memory_store_join(const char *room, const char *userid)
 {
-    MUST(tables_join(bytes_of(room), bytes_of(userid)) == DAL_OK);
+    const struct dal_room_order order = {
+        .verb = ROOM_JOIN, .room = bytes_of(room), .userid = bytes_of(userid)};
+    struct dal_room_result result = {.refusal = ROOM_FINE};
+
+    MUST(tables_order(&order, &result) == DAL_OK && result.changed);
 }
 
-bool tables_part(struct bytes room, struct bytes userid)
+enum dal_outcome tables_rename(uint64_t user, const char *name, bool *ret_changed)
 {
-    const struct conversation_row *row = tables_conversation(room);
-    const struct user_row *user = tables_user(userid);
-    struct member_row *member = row && user ? find_member(row->record.id, user->user.id) : NULL;
+    struct user_row *row = tables_user_by_id(user);
 
-    if (member)
-        member->conversation = 0;
-    return member;
+    if (!row)
+        return DAL_MISSING;
+    for (size_t i = 0; i < TABLE_USERS; i++) {
+        const struct user *other = &users[i].user;
+        if (other->id != 0 && other->id != user &&
+            (strcmp(other->userid, name) == 0 || strcmp(other->name, name) == 0))
+            return DAL_REFUSED;
+    }
+    *ret_changed = strcmp(row->user.name, name) != 0;
+    (void)snprintf(row->user.name, sizeof(row->user.name), "%s", name);
+    return DAL_OK;
+}
+
+uint64_t tables_owner(uint64_t inbox)
+{
+    for (size_t i = 0; i < TABLE_USERS; i++)
+        if (users[i].user.id != 0 && users[i].user.inbox == inbox)
+            return users[i].user.id;
+    return 0;
+}
+
+size_t tables_places(uint64_t user, uint64_t places[TABLE_MEMBERS])
+{
+    const struct user_row *row = tables_user_by_id(user);
+    size_t count = 0;
+
+    for (size_t i = 0; row && i < TABLE_MEMBERS; i++)
+        if (members[i].conversation != 0 && members[i].user == user && is_member(&members[i]) &&
+            members[i].conversation != row->user.inbox)
+            places[count++] = members[i].conversation;
+    return count;
 }
 
 /* -- messages --------------------------------------------------------------------------------- */
@@ -435,6 +661,30 @@ enum dal_outcome tables_store_message(struct message *message, bool *ret_again)
     message->time_ms = 1767225600000 + message_count;
     messages[message_count++] = message_ref(message);
     return DAL_OK;
+}
+
+static bool is_asked_for(const struct dal_history *history, const struct message *message)
+{
+    bool own = message->sender == history->reader && message->conversation == history->conversation;
+
+    if (history->peer != 0)
+        return message->context == 0 && (own || (message->sender == history->peer &&
+                                                 message->conversation == history->inbox));
+    return message->conversation == history->conversation;
+}
+
+size_t tables_history(const struct dal_history *history, struct message *found[TABLE_MESSAGES])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < message_count; i++) {
+        if (!is_asked_for(history, messages[i]))
+            continue;
+        if (count == history->max_count)
+            memmove(found, found + 1, --count * sizeof(found[0]));
+        found[count++] = messages[i];
+    }
+    return count;
 }
 
 enum dal_outcome tables_read_messages(uint64_t conversation, uint64_t after, unsigned max_count,

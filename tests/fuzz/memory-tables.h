@@ -19,6 +19,8 @@ struct user_row {
 
 struct conversation_row {
     struct conversation_record record; /* id 0: no row */
+    enum room_access access;
+    char topic[TOPIC_MAX_BYTES + 1];
 };
 
 /* What a dal_account points to. */
@@ -40,7 +42,7 @@ enum dal_outcome tables_add_user(const char *userid, const char *hash, struct us
 bool tables_delete_user(struct bytes userid);
 /* Users, or with `room` the members of one, in order of userid after `after`. */
 size_t tables_list_users(const char *room, const char *after, unsigned max,
-                         struct user users[TABLE_USERS]);
+                         struct dal_member found[TABLE_USERS]);
 
 enum dal_outcome tables_add_device(uint64_t user, const char *name, uint64_t *ret);
 enum dal_outcome tables_rename_device(uint64_t device, const char *name);
@@ -49,11 +51,19 @@ void tables_store_cursor(const struct device_cursor *cursor);
 
 enum dal_outcome tables_add_room(const char *name);
 bool tables_delete_room(struct bytes name);
-size_t tables_list_rooms(const char *after, unsigned max,
-                         struct dal_room rooms[TABLE_CONVERSATIONS]);
-enum dal_outcome tables_join(struct bytes room, struct bytes userid);
-bool tables_part(struct bytes room, struct bytes userid);
+size_t tables_list_rooms(uint64_t by, const char *after, unsigned max,
+                         struct room_record rooms[TABLE_CONVERSATIONS]);
+/* Carries an order out, but for its notice, which the caller stores. */
+enum dal_outcome tables_order(const struct dal_room_order *order, struct dal_room_result *ret);
+/* Another display name; `ret_changed`: it was not his already. */
+enum dal_outcome tables_rename(uint64_t user, const char *name, bool *ret_changed);
 
+/* One page, newest last: the log alone, or the messages the two have in each other's inbox. */
+size_t tables_history(const struct dal_history *history, struct message *found[TABLE_MESSAGES]);
+/* The user whose inbox it is; 0: nobody. */
+uint64_t tables_owner(uint64_t inbox);
+/* The conversations of which a user is a member, but for his inbox. */
+size_t tables_places(uint64_t user, uint64_t places[TABLE_MEMBERS]);
 const struct message *tables_message(uint64_t sender, struct bytes key);
 enum dal_outcome tables_store_message(struct message *message, bool *ret_again);
 enum dal_outcome tables_read_messages(uint64_t conversation, uint64_t after, unsigned max_count,
