@@ -42,28 +42,28 @@ static int setup_signals(void)
     return fd < 0 ? -errno : fd;
 }
 
+/* What runs each mode that has an account; the rest is told from the command line alone. */
+static const struct {
+    enum mode mode;
+    int (*run)(const struct invocation *invocation, int stop_fd);
+} runs[] = {
+    {MODE_LINE, run_line},       {MODE_SEND, run_send},     {MODE_RECV, run_recv},
+    {MODE_PASSWD, run_passwd},   {MODE_ROOMS, run_rooms},   {MODE_WHO, run_who},
+    {MODE_HISTORY, run_history}, {MODE_UNREAD, run_unread}, {MODE_JOIN, run_join},
+    {MODE_PART, run_part},
+};
+
 static int run(const struct invocation *invocation)
 {
-    int stop_fd = setup_signals(), code;
+    int stop_fd = setup_signals(), code = EXIT_USAGE;
 
     if (stop_fd < 0) {
         output_notice("cannot set up signals");
         return EXIT_SYSTEM;
     }
-    switch (invocation->mode) {
-    case MODE_SEND:
-        code = run_send(invocation, stop_fd);
-        break;
-    case MODE_RECV:
-        code = run_recv(invocation, stop_fd);
-        break;
-    case MODE_PASSWD:
-        code = run_passwd(invocation, stop_fd);
-        break;
-    default:
-        code = run_line(invocation, stop_fd);
-        break;
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(runs); i++)
+        if (runs[i].mode == invocation->mode)
+            code = runs[i].run(invocation, stop_fd);
     close(stop_fd);
     return code;
 }

@@ -215,14 +215,17 @@ static void land(struct courier *courier, const struct courier_flight *flight, u
     courier->answer_by = now + ANSWER_TIMEOUT_US;
 }
 
-static void stored(struct courier *courier, struct courier_flight *flight, uint64_t now)
+static void stored(struct courier *courier, struct courier_flight *flight,
+                   const struct v2_frame *sent, uint64_t now)
 {
     struct courier_flight done = *flight;
     const struct courier_report report = {.event = COURIER_STORED,
                                           .entry = done.entry,
                                           .recipient = done.recipient,
                                           .code = "",
-                                          .reason = ""};
+                                          .reason = "",
+                                          .conversation = sent->conversation,
+                                          .seq = sent->seq};
 
     land(courier, flight, now);
     if (++courier->calm >= COURIER_WINDOW)
@@ -325,7 +328,7 @@ static void take_answer(struct courier *courier, const struct v2_frame *frame, u
     else if (err)
         told_off(courier, frame, now);
     else if (flight)
-        stored(courier, flight, now);
+        stored(courier, flight, frame, now);
     else
         unreachable(courier, "it answers what was not asked", now);
 }

@@ -42,12 +42,14 @@ enum courier_event {
 
 struct courier_report {
     enum courier_event event;
-    const struct outbox_entry *entry; /* about to be removed, or kept; NULL: it is about all that
-                                       * waits, messages and calls */
-    const char *recipient;            /* as it was written; "" when it is not known */
-    const char *code;                 /* of a refusal, else "" */
-    const char *reason;               /* in words, as the server or the system gave it */
-    uint64_t pause_us;                /* LIMITED: until it is sent again */
+    const struct outbox_entry *entry;    /* about to be removed, or kept; NULL: it is about all that
+                                          * waits, messages and calls */
+    const char *recipient;               /* as it was written; "" when it is not known */
+    const char *code;                    /* of a refusal, else "" */
+    const char *reason;                  /* in words, as the server or the system gave it */
+    uint64_t pause_us;                   /* LIMITED: until it is sent again */
+    struct v2_conversation conversation; /* STORED: where, and its number there */
+    uint64_t seq;
 };
 
 #define COURIER_LIMIT_TOLD_US (3 * USEC_PER_SEC) /* a shorter pause is not worth a word */

@@ -123,6 +123,34 @@ int device_open(const char *path, struct device *ret)
     return -EUSERS;
 }
 
+/* The slot of somebody else, who has named it or is about to. */
+static int look_into(int parent, struct device *ret)
+{
+    struct device device = {.lock = -1, .number = 1};
+    int r;
+
+    device.folder = folder_make_at(parent, "1");
+    if (device.folder < 0)
+        return device.folder;
+    r = read_name(device.folder, device.name);
+    if (r < 0)
+        folder_close_fd(&device.folder);
+    else
+        *ret = device;
+    return r;
+}
+
+int device_open_first(const char *path, struct device *ret)
+{
+    CLEANUP(folder_close_fd) int parent = folder_make(path);
+    int r;
+
+    if (parent < 0)
+        return parent;
+    r = try_slot(parent, 1, ret);
+    return r == -EAGAIN ? look_into(parent, ret) : r;
+}
+
 void device_close(struct device *device)
 {
     if (device->number == 0)

@@ -18,13 +18,17 @@
 
 struct device {
     int folder; /* of the slot */
-    int lock;   /* held */
+    int lock;   /* held; -1: by somebody else */
     unsigned number;
     char name[DEVICE_NAME_SIZE]; /* of the host, and random digits */
 };
 
 /* Takes a slot in the folder `path`, which is made. 0; -EUSERS when all slots are taken; -errno. */
 MUST_USE int device_open(const char *path, struct device *ret);
+
+/* The first slot, also while another process holds it: to ask what waits for that device, not to
+ * receive as it. As device_open(). */
+MUST_USE int device_open_first(const char *path, struct device *ret);
 
 /* Gives the slot up. Takes a zeroed struct. */
 void device_close(struct device *device);

@@ -57,7 +57,8 @@ struct call {
     exchange_fn callback; /* NULL: it was cancelled, or is over; its answer is still to come */
     void *userdata;
     uint64_t rows_wanted;
-    uint64_t deadline; /* monotonic, µs */
+    uint64_t timeout_us;
+    uint64_t deadline; /* monotonic, µs; of the page it is at */
     uint64_t rows;     /* told */
     bool again;        /* it was said before, and the answer lost */
     bool flooded;      /* its page is longer than it may be */
@@ -146,11 +147,15 @@ static int make_call(const struct v2_frame *request, struct call **ret)
     return 0;
 }
 
+static uint64_t deadline_after(uint64_t timeout_us)
+{
+    return timeout_us == UINT64_MAX ? UINT64_MAX : clock_monotonic_us() + timeout_us;
+}
+
 long exchange_call(struct exchange *exchange, const struct v2_frame *request,
                    const struct exchange_options *options, exchange_fn callback, void *userdata)
 {
     const struct exchange_options plain = {0};
-    uint64_t timeout_us;
     struct call *call;
     int r;
 
@@ -164,12 +169,12 @@ long exchange_call(struct exchange *exchange, const struct v2_frame *request,
         return r;
     if (!options)
         options = &plain;
-    timeout_us = options->timeout_us ? options->timeout_us : EXCHANGE_TIMEOUT_US;
     call->number = ++exchange->last_number;
     call->callback = callback;
     call->userdata = userdata;
     call->rows_wanted = options->rows;
-    call->deadline = timeout_us == UINT64_MAX ? UINT64_MAX : clock_monotonic_us() + timeout_us;
+    call->timeout_us = options->timeout_us ? options->timeout_us : EXCHANGE_TIMEOUT_US;
+    call->deadline = deadline_after(call->timeout_us);
     list_append(&exchange->queued, &call->link);
     exchange->count++;
     return call->number;
@@ -335,6 +340,7 @@ static void turn_page(struct exchange *exchange, struct call *call, const struct
     snprintf(call->place, sizeof(call->place), "%.*s", BYTES_ARG(end->place));
     call->request.place = bytes_of(call->place);
     call->again = false;
+    call->deadline = deadline_after(call->timeout_us);
     tell(call, &report);
     if (call->callback) {
         list_remove(&call->link);

@@ -69,7 +69,8 @@ typedef void (*exchange_fn)(void *userdata, const struct exchange_report *report
 
 struct exchange_options {
     uint64_t rows;       /* follow pages until so many rows; 0: one page */
-    uint64_t timeout_us; /* 0: EXCHANGE_TIMEOUT_US; UINT64_MAX: never. Of an await: until acked */
+    uint64_t timeout_us; /* 0: EXCHANGE_TIMEOUT_US; UINT64_MAX: never. Of a list: for each
+                          * page; of an await: until it is acked */
 };
 
 struct exchange;

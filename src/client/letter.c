@@ -5,20 +5,14 @@
 
 #include "client/settings.h"
 #include "proto/frame.h"
+#include "util/cursor.h"
 #include "util/utf8.h"
 
-const char *letter_recipient_refusal(struct bytes recipient)
+/* NULL, or what is wrong with a userid or the name of a room behind its #. */
+static const char *name_refusal(struct bytes name)
 {
-    struct bytes name = recipient;
-
-    if (bytes_is(recipient, "*"))
-        return NULL;
-    if (name.len > 0 && name.data[0] == '#') {
-        name.data++;
-        name.len--;
-    }
     if (name.len == 0)
-        return "a recipient is a userid, a #room, or * for everyone";
+        return "a recipient is a userid, a #room, a #room/userid, or * for everyone";
     if (name.len > V2_USERID_MAX)
         return "a recipient's name has at most 64 bytes";
     if (!utf8_valid(name))
@@ -28,6 +22,24 @@ const char *letter_recipient_refusal(struct bytes recipient)
             strchr(":#*%/", name.data[i]))
             return "a recipient's name has no blank and none of : # * % /";
     return NULL;
+}
+
+const char *letter_recipient_refusal(struct bytes recipient)
+{
+    struct reader reader;
+    struct bytes room;
+    const char *refusal;
+
+    if (bytes_is(recipient, "*"))
+        return NULL;
+    if (recipient.len == 0 || recipient.data[0] != '#')
+        return name_refusal(recipient);
+    if (!memchr(recipient.data, '/', recipient.len))
+        return name_refusal((struct bytes){recipient.data + 1, recipient.len - 1});
+    reader_init(&reader, (struct bytes){recipient.data + 1, recipient.len - 1});
+    room = reader_field(&reader, '/');
+    refusal = name_refusal(room);
+    return refusal ? refusal : name_refusal(reader_rest(&reader));
 }
 
 const char *letter_text_refusal(struct bytes text)

@@ -5,8 +5,8 @@
 
 #include "util/bytes.h"
 
-/* NULL if `recipient` has the shape of one (a userid, #room, or * for everyone), else why
- * not, in words. Whether it exists the server knows. */
+/* NULL if `recipient` has the shape of one (a userid, #room, #room/userid for a whisper, or
+ * * for everyone), else why not, in words. Whether it exists the server knows. */
 const char *letter_recipient_refusal(struct bytes recipient);
 
 /* NULL if `text` can be sent, else why not: it is not empty, at most CLIENT_TEXT_MAX bytes of

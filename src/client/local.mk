@@ -20,10 +20,14 @@ src_client_libclient_a_SOURCES = \
 	src/client/listening.c src/client/listening.h \
 	src/client/lines.c src/client/lines.h \
 	src/client/link.c src/client/link.h \
+	src/client/modes/asking.c src/client/modes/asking.h \
+	src/client/modes/errand.c src/client/modes/errand.h \
+	src/client/modes/history.c \
 	src/client/modes/line.c \
 	src/client/modes/modes.h \
 	src/client/modes/passwd.c \
 	src/client/modes/recv.c \
+	src/client/modes/rooms.c \
 	src/client/modes/send.c \
 	src/client/modes/sending.c src/client/modes/sending.h \
 	src/client/options.c src/client/options.h \
@@ -43,7 +47,8 @@ src_client_libclient_a_SOURCES = \
 	src/client/settings.c src/client/settings.h \
 	src/client/show.c src/client/show.h \
 	src/client/terminal.h \
-	src/client/trust.c src/client/trust.h
+	src/client/trust.c src/client/trust.h \
+	src/client/when.c src/client/when.h
 if HAVE_READLINE
 src_client_libclient_a_SOURCES += src/client/terminal.c
 else

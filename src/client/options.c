@@ -14,12 +14,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define EVERYWHERE (MODE_LINE | MODE_SEND | MODE_RECV | MODE_PASSWD)
+#define ASKING     (MODE_ROOMS | MODE_WHO | MODE_HISTORY | MODE_UNREAD | MODE_JOIN | MODE_PART)
+#define EVERYWHERE (MODE_LINE | MODE_SEND | MODE_RECV | MODE_PASSWD | ASKING)
 #define LONG_ID    256 /* getopt's number of the first row; below it are letters */
 
 /* The values options have that no file holds; judged as those of a file are. */
 struct run_values {
-    uint64_t password_fd, new_password_fd, count, timeout_us, linger_us;
+    uint64_t password_fd, new_password_fd, count, last, timeout_us, linger_us;
     char *new_password_file;
 };
 
@@ -41,6 +42,12 @@ static const struct config_key run_keys[] = {
      .offset = RUN(new_password_file),
      .fallback = "/",
      .min = 1},
+    {.path = "last",
+     .type = CONFIG_NUMBER,
+     .offset = RUN(last),
+     .fallback = "1",
+     .min = 1,
+     .max = 1ULL << 48},
     {.path = "count",
      .type = CONFIG_NUMBER,
      .offset = RUN(count),
@@ -82,6 +89,14 @@ enum option_id {
     OPTION_TLS_CERTIFICATE,
     OPTION_TLS_KEY,
     OPTION_NO_TLS,
+    OPTION_ROOM,
+    OPTION_FILE,
+    OPTION_WAIT,
+    OPTION_DAY,
+    OPTION_FROM,
+    OPTION_TO,
+    OPTION_LAST,
+    OPTION_NUMBER,
     OPTION_LINGER,
     OPTION_COUNT,
     OPTION_TIMEOUT,
@@ -131,28 +146,61 @@ static const struct option_row {
     [OPTION_TLS_KEY] = {"tls-key", "FILE", &settings_table, "tls.key", EVERYWHERE, "its key"},
     [OPTION_NO_TLS] = {"no-tls", NULL, &settings_table, "tls.use", EVERYWHERE,
                        "send everything in clear, the password too", .flag = "false"},
+    [OPTION_ROOM] = {"room", "ROOM", NULL, NULL, MODE_SEND | MODE_HISTORY,
+                     "to or of that room; its # may be left out"},
+    [OPTION_FILE] = {"file", "FILE", NULL, NULL, MODE_SEND,
+                     "the text is what FILE holds; -: standard input"},
+    [OPTION_WAIT] = {"wait", NULL, NULL, NULL, MODE_SEND,
+                     "end when the receiver has acknowledged the message"},
+    [OPTION_DAY] = {"day", "DAY", NULL, NULL, MODE_HISTORY,
+                    "of that day: 2026-11-21, today, yesterday"},
+    [OPTION_FROM] = {"from", "TIME", NULL, NULL, MODE_HISTORY,
+                     "not what was before: a day, \"DAY 12:34\", or 12:34"},
+    [OPTION_TO] = {"to", "TIME", NULL, NULL, MODE_HISTORY, "not what was later, in the same forms"},
+    [OPTION_LAST] = {"last", "N", &run_table, "last", MODE_HISTORY, "no more than the last N"},
+    [OPTION_NUMBER] = {"number", "N[-M]", NULL, NULL, MODE_HISTORY,
+                       "number N, N to M, or from N on"},
     [OPTION_LINGER] = {"linger", "S", &run_table, "linger", MODE_LINE,
                        "stay S seconds after the end of standard input"},
     [OPTION_COUNT] = {"count", "N", &run_table, "count", MODE_RECV, "end after N messages"},
-    [OPTION_TIMEOUT] = {"timeout", "S", &run_table, "timeout", MODE_LINE | MODE_RECV,
-                        "recv: end after S seconds; lines: how long to try after their end"},
-    [OPTION_JSON] = {"json", NULL, NULL, NULL, MODE_RECV, "one JSON object a line"},
+    [OPTION_TIMEOUT] = {"timeout", "S", &run_table, "timeout",
+                        MODE_LINE | MODE_SEND | MODE_RECV | ASKING,
+                        "recv: end after S seconds; else how long to try"},
+    [OPTION_JSON] = {"json", NULL, NULL, NULL, MODE_RECV | (ASKING & ~MODE_PART),
+                     "one JSON object a line"},
     [OPTION_VERBOSE] = {"verbose", NULL, NULL, NULL, MODE_LINE | MODE_RECV,
                         "tell how messages arrive when that changes"},
     [OPTION_HELP] = {"help", NULL, NULL, NULL, EVERYWHERE, "show this; also -h"},
     [OPTION_VERSION] = {"version", NULL, NULL, NULL, EVERYWHERE, "show the version"},
 };
 
+/* What the first operand of a mode is. */
+enum first {
+    FIRST_NONE,
+    FIRST_RECIPIENT, /* --room may stand in its place */
+    FIRST_ROOM,      /* its # may be left out */
+};
+
 static const struct mode_row {
     const char *word; /* NULL: without a word */
     enum mode mode;
+    enum first first;
     int operands_min, operands_max;
     const char *usage;
 } modes[] = {
-    {NULL, MODE_LINE, 0, 0, "multichat [OPTIONS]"},
-    {"send", MODE_SEND, 1, 2, "multichat send TO [TEXT]"},
-    {"recv", MODE_RECV, 0, 0, "multichat recv [--count N] [--timeout S] [--json]"},
-    {"passwd", MODE_PASSWD, 0, 0, "multichat passwd"},
+    {NULL, MODE_LINE, FIRST_NONE, 0, 0, "multichat [OPTIONS]"},
+    {"send", MODE_SEND, FIRST_RECIPIENT, 1, 2,
+     "multichat send TO|--room ROOM [TEXT|--file FILE] [--wait]"},
+    {"recv", MODE_RECV, FIRST_NONE, 0, 0, "multichat recv [--count N] [--timeout S] [--json]"},
+    {"rooms", MODE_ROOMS, FIRST_NONE, 0, 0, "multichat rooms [--json]"},
+    {"who", MODE_WHO, FIRST_ROOM, 0, 1, "multichat who [ROOM] [--json]"},
+    {"history", MODE_HISTORY, FIRST_RECIPIENT, 0, 1,
+     "multichat history [TO|--room ROOM] [--day DAY|--from TIME --to TIME|--number N-M] [--last N] "
+     "[--json]"},
+    {"unread", MODE_UNREAD, FIRST_NONE, 0, 0, "multichat unread [--json]"},
+    {"join", MODE_JOIN, FIRST_ROOM, 1, 1, "multichat join ROOM"},
+    {"part", MODE_PART, FIRST_ROOM, 1, 1, "multichat part ROOM"},
+    {"passwd", MODE_PASSWD, FIRST_NONE, 0, 0, "multichat passwd"},
 };
 
 _Static_assert(ARRAY_SIZE(rows) == OPTION_IDS, "each option has its row");
@@ -201,27 +249,58 @@ static int collect(int argc, char *argv[], const char *given[OPTION_IDS], char *
     return 0;
 }
 
-static int find_mode(int argc, char *argv[], struct invocation *invocation, char **ret_error)
+/* The row of the word that the operands begin with, or NULL. */
+static const struct mode_row *find_mode(const char *word)
+{
+    for (size_t i = 1; i < ARRAY_SIZE(modes); i++)
+        if (strcmp(word, modes[i].word) == 0)
+            return &modes[i];
+    return NULL;
+}
+
+/* "#lobby" of "lobby" too; freed by the caller. */
+static char *room_name(const char *name)
+{
+    char *room = NULL;
+
+    if (name[0] == '#' || strcmp(name, "*") == 0)
+        return strdup(name);
+    return asprintf(&room, "#%s", name) < 0 ? NULL : room;
+}
+
+/* What is behind the command word. 0 or -errno. */
+static int take_operands(const struct mode_row *row, int argc, char *argv[], const char *room,
+                         struct invocation *invocation, char **ret_error)
+{
+    int instead = room && row->first == FIRST_RECIPIENT;
+
+    if (argc + instead < row->operands_min || argc + instead > row->operands_max)
+        return complain(ret_error, "usage: %s", row->usage);
+    if (!instead && argc > 0) {
+        room = row->first == FIRST_ROOM ? argv[0] : NULL;
+        invocation->to = room ? room_name(room) : strdup(argv[0]);
+    } else if (instead) {
+        invocation->to = room_name(room);
+    }
+    if (argc + instead > 1)
+        invocation->text = argv[argc - 1];
+    return argc + instead > 0 && !invocation->to ? -ENOMEM : 0;
+}
+
+static int take_mode(int argc, char *argv[], const char *room, struct invocation *invocation,
+                     char **ret_error)
 {
     const struct mode_row *row = &modes[0];
     int first = optind;
 
     if (first < argc) {
-        row = NULL;
-        for (size_t i = 1; i < ARRAY_SIZE(modes); i++)
-            if (strcmp(argv[first], modes[i].word) == 0)
-                row = &modes[i];
+        row = find_mode(argv[first]);
         if (!row)
             return complain(ret_error, "there is no command \"%s\"; see --help", argv[first]);
         first++;
     }
     invocation->mode = row->mode;
-    invocation->operands = argv + first;
-    invocation->operand_count = argc - first;
-    if (invocation->operand_count < row->operands_min ||
-        invocation->operand_count > row->operands_max)
-        return complain(ret_error, "usage: %s", row->usage);
-    return 0;
+    return take_operands(row, argc - first, argv + first, room, invocation, ret_error);
 }
 
 /* A path as the user gave it is relative to where he is; in a file it has to be absolute. */
@@ -279,16 +358,25 @@ static int apply(const char *given[OPTION_IDS], struct invocation *invocation, c
             r = set_value(&rows[i], given[i], &invocation->settings, &run, ret_error);
     }
     invocation->new_password_file = run.new_password_file;
+    invocation->file = given[OPTION_FILE];
+    if (r == 0 && invocation->file && invocation->text)
+        r = complain(ret_error, "either a text or --file, not both");
     if (r == 0)
         r = settings_complete(&invocation->settings, ret_error);
     if (r < 0)
         return r;
+    invocation->wait = given[OPTION_WAIT] != NULL;
     invocation->json = given[OPTION_JSON] != NULL;
     invocation->verbose = given[OPTION_VERBOSE] != NULL;
     invocation->password_fd = given[OPTION_PASSWORD_FD] ? (int)run.password_fd : PASSWORD_FD_NONE;
     invocation->new_password_fd =
         given[OPTION_NEW_PASSWORD_FD] ? (int)run.new_password_fd : PASSWORD_FD_NONE;
     invocation->count = run.count;
+    invocation->range.day = given[OPTION_DAY];
+    invocation->range.from = given[OPTION_FROM];
+    invocation->range.to = given[OPTION_TO];
+    invocation->range.number = given[OPTION_NUMBER];
+    invocation->range.last = run.last;
     invocation->timeout_us = run.timeout_us;
     invocation->linger_us = run.linger_us;
     return 0;
@@ -310,7 +398,7 @@ int options_parse(int argc, char *argv[], struct invocation *ret, char **ret_err
         *ret = invocation;
         return 0;
     }
-    r = find_mode(argc, argv, &invocation, ret_error);
+    r = take_mode(argc, argv, given[OPTION_ROOM], &invocation, ret_error);
     if (r == 0)
         r = apply(given, &invocation, ret_error);
     if (r < 0) {
@@ -325,6 +413,7 @@ void options_deinit(struct invocation *invocation)
 {
     settings_deinit(&invocation->settings);
     free(invocation->new_password_file);
+    free(invocation->to);
 }
 
 void options_write_help(FILE *out)

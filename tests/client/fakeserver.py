@@ -97,6 +97,8 @@ class FakeServer:
         self.sessions, self.devices = {}, {}
         self.ended = set()  # names of sessions
         self.pushes = []    # Wires that were made to clients
+        self.asked = []     # (user, device, frame) of every request that is in `answers`
+        self.answers = {}   # of a verb: a function of the frame that gives the frames to answer with
         self.denied = None  # an Error for everyone who says hello
         self.denials = []   # Errors for the next who do
         self.clock = now_ms # milliseconds
@@ -353,7 +355,19 @@ class _Client:
         verb, _, rest = frame.partition(":")
         with self.server.changed:
             self.server.verbs.append(verb)
+            if verb in self.server.answers:
+                return self.ask(frame)
             return verb in self.verbs and self.verbs[verb](rest)
+
+    def ask(self, frame):
+        """A request that is none of messages: answered as the test says; None breaks off."""
+        device = self.session.device
+        self.server.asked.append((device.user, device.name, frame))
+        frames = self.server.answers[frame.split(":")[0]](frame)
+        self.server.changed.notify_all()
+        if frames:
+            self.wire.write(*frames)
+        return frames is not None
 
     def gone(self, wire):
         with self.server.changed:

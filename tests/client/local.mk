@@ -63,6 +63,7 @@ tests_client_trust_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 endif
 
 client_dialogues = \
+	tests/client/test_asking.py \
 	tests/client/test_client.py \
 	tests/client/test_daemon.py \
 	tests/client/test_recv.py \

@@ -116,13 +116,12 @@ static void test_modes_and_operands(void **state)
     struct invocation invocation = good("send --user alice bob text");
 
     assert_int_equal(invocation.mode, MODE_SEND);
-    assert_int_equal(invocation.operand_count, 2);
-    assert_string_equal(invocation.operands[0], "bob");
-    assert_string_equal(invocation.operands[1], "text");
+    assert_string_equal(invocation.to, "bob");
+    assert_string_equal(invocation.text, "text");
     assert_string_equal(invocation.settings.user, "alice");
     options_deinit(&invocation);
     invocation = good("send -- bob --json");
-    assert_string_equal(invocation.operands[1], "--json");
+    assert_string_equal(invocation.text, "--json");
     options_deinit(&invocation);
     invocation = good("recv --count 3 --timeout 2 --json --password-fd 0");
     assert_int_equal(invocation.mode, MODE_RECV);
@@ -143,6 +142,43 @@ static void test_modes_and_operands(void **state)
     invocation = good("--version");
     assert_int_equal(invocation.mode, MODE_VERSION);
     options_deinit(&invocation);
+}
+
+static void test_rooms_may_go_without_their_sign(void **state)
+{
+    static const struct {
+        const char *line, *to, *text;
+        enum mode mode;
+    } rows[] = {
+        {"join lobby", "#lobby", NULL, MODE_JOIN},
+        {"part #lobby", "#lobby", NULL, MODE_PART},
+        {"who", NULL, NULL, MODE_WHO},
+        {"who *", "*", NULL, MODE_WHO},
+        {"who 1", "#1", NULL, MODE_WHO},
+        {"send --room 1 text", "#1", "text", MODE_SEND},
+        {"send --room #lobby", "#lobby", NULL, MODE_SEND},
+        {"send bob", "bob", NULL, MODE_SEND},
+        {"history bob", "bob", NULL, MODE_HISTORY},
+        {"history --room lobby", "#lobby", NULL, MODE_HISTORY},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct invocation invocation = good(rows[i].line);
+        assert_int_equal(invocation.mode, rows[i].mode);
+        if (rows[i].to)
+            assert_string_equal(invocation.to, rows[i].to);
+        else
+            assert_null(invocation.to);
+        if (rows[i].text)
+            assert_string_equal(invocation.text, rows[i].text);
+        else
+            assert_null(invocation.text);
+        options_deinit(&invocation);
+    }
+    bad("send --room lobby bob text", "usage");
+    bad("history bob --room lobby", "usage");
+    bad("who --room lobby", "no meaning");
+    bad("send bob text --file x", "not both");
 }
 
 static void test_tls(void **state)
@@ -343,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_defaults),
         TEST(test_modes_and_operands),
+        TEST(test_rooms_may_go_without_their_sign),
         TEST(test_tls),
         TEST(test_the_new_password),
         TEST(test_what_is_refused),

@@ -1,77 +1,78 @@
 /* `multichat send`: one message, for scripts, with an exit code that tells what became of it.
  *
- * What earlier runs left in the outbox is sent first, so that order holds. One attempt: what
- * cannot be handed over now stays in the outbox for the next run.
+ * What earlier runs left in the outbox is sent first, so that order holds. One attempt, unless a
+ * time is given: what cannot be handed over now stays in the outbox for the next run. With --wait
+ * it goes on until the receiver has acknowledged the message.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"
-#include "client/courier.h"
 #include "client/letter.h"
+#include "client/modes/errand.h"
 #include "client/modes/modes.h"
 #include "client/modes/sending.h"
 #include "client/output.h"
 #include "client/password.h"
-#include "client/server.h"
 #include "util/buffer.h"
-#include "util/clock.h"
 
 #include <errno.h>
-#include <stdarg.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define HOSTS_MAX   16
-#define WAIT_MAX_US (30 * USEC_PER_SEC) /* for a server that limits how fast messages come */
-
 struct send {
-    struct courier courier;
-    struct outbox *outbox;
+    struct errand errand;
     const struct invocation *invocation;
     struct account *account;
+    struct outbox *outbox;
     const struct outbox_entry *own; /* the message of this run, NULL once it is answered */
-    int code;                       /* what became of it so far */
-    bool over;                      /* no further attempt */
     bool dropped;                   /* `own` is not kept */
-    bool unreachable;               /* at the address tried last */
+    bool awaiting;                  /* it is stored */
     int stop_fd;
 };
 
-static void say(const char *format, ...) PRINTF_LIKE(1, 2);
+/* -- waiting for the receiver -------------------------------------------------------------------
+ */
 
-static void say(const char *format, ...)
+/* An exchange_fn: of the await. */
+static void awaited(void *userdata, const struct exchange_report *report)
 {
-    char text[512];
-    va_list args;
+    struct send *send = userdata;
 
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    output_notice(text);
+    if (report->event == EXCHANGE_DONE)
+        send->errand.code = EXIT_DONE;
+    else if (report->event == EXCHANGE_REFUSED)
+        errand_say("stored, but nothing will tell when it is acknowledged: %s (%s)", report->reason,
+                   report->code);
 }
+
+static void wait_for_receiver(struct send *send, const struct courier_report *report)
+{
+    const struct exchange_options options = {.timeout_us = UINT64_MAX}; /* the errand has its end */
+    const struct v2_frame request = {
+        .verb = V2_VERB_AWAIT, .conversation = report->conversation, .seq = report->seq};
+
+    send->awaiting = true;
+    send->errand.code = EXIT_UNDELIVERED;
+    send->errand.patient = true;
+    if (exchange_call(send->errand.exchange, &request, &options, awaited, send) < 0)
+        errand_say("stored, but out of memory");
+}
+
+/* -- the message --------------------------------------------------------------------------------
+ */
 
 static void own_settled(struct send *send, int code)
 {
     send->own = NULL;
-    send->code = code;
+    send->errand.code = code;
 }
 
-/* Nobody gets in. Where the user can mend that, the message is his to send again. */
-static void shut_out(struct send *send)
-{
-    enum account_refusal refusal = account_refusal(send->account);
-
-    send->over = true;
-    send->code = sending_exit_code(refusal);
-    if (send->own && refusal != ACCOUNT_UNTRUSTED)
-        send->dropped = true;
-}
-
-/* A message was answered, or cannot be; or none can be. */
+/* A courier_fn: a message was answered, or cannot be; or nobody gets in. */
 static void settled(void *userdata, const struct courier_report *report)
 {
     struct send *send = userdata;
-    const struct settings *settings = &send->invocation->settings;
     bool own = report->entry && report->entry == send->own;
     const char *whose = own ? "the message" : "an earlier message";
 
@@ -79,91 +80,92 @@ static void settled(void *userdata, const struct courier_report *report)
     case COURIER_STORED:
         if (own)
             own_settled(send, EXIT_DONE);
-        return;
+        if (own && send->invocation->wait)
+            wait_for_receiver(send, report);
+        break;
     case COURIER_REFUSED:
-        say("%s to %s was refused: %s (%s)", whose, report->recipient, report->reason,
-            report->code);
+        errand_say("%s to %s was refused: %s (%s)", whose, report->recipient, report->reason,
+                   report->code);
         if (own)
             own_settled(send, EXIT_REFUSED);
-        return;
-    case COURIER_LIMITED:
-        if (report->pause_us <= WAIT_MAX_US) {
-            if (report->pause_us >= COURIER_LIMIT_TOLD_US)
-                say("too many messages in too short a time (limited); waiting %u s",
-                    courier_pause_seconds(report));
-            return;
-        }
-        say("the server takes no more now: %s (%s)", report->reason, report->code);
         break;
-    case COURIER_POSTPONED:
-        say("the server cannot store it now: %s (%s)", report->reason, report->code);
+    case COURIER_SHUT_OUT: /* where the user can mend that, the message is his to send again */
+        if (send->awaiting)
+            send->errand.code = EXIT_UNDELIVERED;
+        send->dropped = send->own && account_refusal(send->account) != ACCOUNT_UNTRUSTED;
         break;
-    case COURIER_UNREACHABLE:
-        say("cannot reach the server %s, port %u: %s", settings->server,
-            (unsigned)settings->write_port, report->reason);
-        send->unreachable = true;
-        return;
-    case COURIER_SHUT_OUT:
-        shut_out(send);
-        return;
     case COURIER_UNREADABLE:
-        say("%s cannot be read: %s", whose, report->reason);
+        errand_say("%s cannot be read: %s", whose, report->reason);
+        send->errand.over = true;
         break;
     case COURIER_DAMAGED:
-        say("%s was damaged in the outbox and is dropped: %s", whose, report->reason);
+        errand_say("%s was damaged in the outbox and is dropped: %s", whose, report->reason);
         if (own)
             own_settled(send, EXIT_KEPT);
-        return;
-    }
-    send->over = true;
-}
-
-/* Carries the outbox to one address until it is empty or cannot go on. */
-static void carry(struct send *send, const struct addr *server)
-{
-    courier_resume(&send->courier);
-    send->unreachable = false;
-    while (!send->over && !send->unreachable && outbox_count(send->outbox) > 0) {
-        struct pollfd fds[] = {courier_pollfd(&send->courier),
-                               {.fd = send->stop_fd, .events = POLLIN}};
-        uint64_t now = clock_monotonic_us(), due = courier_due(&send->courier);
-        if (poll(fds, ARRAY_SIZE(fds), clock_poll_ms(due, now)) < 0 && errno != EINTR)
-            return;
-        if (fds[1].revents) {
-            send->over = true;
-            return;
-        }
-        courier_turn(&send->courier, server, fds[0].revents, clock_monotonic_us());
-        if (account_password_wanted(send->account) &&
-            password_supply(send->account, send->invocation->password_fd, send->stop_fd) ==
-                -ECANCELED)
-            return;
+        break;
+    default: /* the errand's */
+        break;
     }
 }
 
-static void carry_anywhere(struct send *send)
+/* Opens the outbox and puts the message into it. 0 or -errno. */
+static int keep(struct send *send, struct bytes text)
 {
     const struct settings *settings = &send->invocation->settings;
-    struct addr hosts[HOSTS_MAX];
-    const char *reason;
-    long count = server_resolve(settings->server, (uint16_t)settings->write_port, hosts,
-                                ARRAY_SIZE(hosts), &reason);
+    char *folder = NULL;
+    int r = settings_state_path(settings, "outbox", &folder);
 
-    if (count < 0)
-        say("cannot find the server %s: %s", settings->server, reason);
-    for (long i = 0; i < count && !send->over; i++) {
-        carry(send, &hosts[i]);
-        if (!send->unreachable)
-            return;
-    }
+    if (r == 0)
+        r = outbox_open(folder, settings->outbox.messages, settings->outbox.bytes, &send->outbox);
+    free(folder);
+    if (r == 0)
+        r = outbox_add(send->outbox, bytes_of(send->invocation->to), text, &send->own);
+    return r;
 }
 
-/* Standard input as a whole, without the newline at its end. 0 or -errno; -EMSGSIZE when it is
- * longer than any text may be. */
-static int read_text(struct buffer *ret, int stop_fd)
+/* What is in the outbox, this message last. */
+static int deliver(struct send *send)
 {
-    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                           {.fd = stop_fd, .events = POLLIN}};
+    int code;
+
+    if (errand_init(&send->errand, send->invocation, send->account, send->outbox, settled, send,
+                    send->stop_fd) < 0) {
+        errand_say("no descriptor is left");
+        return EXIT_SYSTEM;
+    }
+    send->errand.code = EXIT_KEPT;
+    code = errand_run(&send->errand);
+    errand_deinit(&send->errand);
+    if (send->dropped)
+        (void)outbox_remove(send->outbox, send->own);
+    else if (send->own)
+        errand_say("the message is kept in the outbox, and sent by the next run");
+    else if (code == EXIT_UNDELIVERED)
+        errand_say("stored, but not acknowledged by the receiver so far");
+    return code;
+}
+
+static int send_text(struct send *send, struct bytes text)
+{
+    int r = keep(send, text), code = EXIT_NOT_KEPT;
+    char reason[128];
+
+    if (r < 0)
+        errand_say("not sent, for it could not be kept in the outbox: %s",
+                   r == -ENOBUFS ? "it is full" : strerror_r(-r, reason, sizeof(reason)));
+    else
+        code = deliver(send);
+    outbox_close(send->outbox);
+    return code;
+}
+
+/* -- the text -----------------------------------------------------------------------------------
+ */
+
+/* All that can be read of `fd`. 0 or -errno; -EMSGSIZE when it is longer than any text may be. */
+static int read_text(int fd, struct buffer *ret, int stop_fd)
+{
+    struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = stop_fd, .events = POLLIN}};
 
     for (;;) {
         char *space;
@@ -174,7 +176,7 @@ static int read_text(struct buffer *ret, int stop_fd)
             return -errno;
         if (fds[1].revents)
             return -ECANCELED;
-        ssize_t n = read(STDIN_FILENO, space, (size_t)room);
+        ssize_t n = read(fd, space, (size_t)room);
         if (n < 0 && errno != EINTR && errno != EAGAIN)
             return -errno;
         if (n == 0)
@@ -182,6 +184,22 @@ static int read_text(struct buffer *ret, int stop_fd)
         if (n > 0)
             buffer_commit(ret, (size_t)n);
     }
+}
+
+/* Of the file that was named, else of standard input. As above. */
+static int read_input(const struct invocation *invocation, struct buffer *ret, int stop_fd)
+{
+    const char *file = invocation->file;
+    int fd, r;
+
+    if (!file || strcmp(file, "-") == 0)
+        return read_text(STDIN_FILENO, ret, stop_fd);
+    fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    r = read_text(fd, ret, stop_fd);
+    close(fd);
+    return r;
 }
 
 static struct bytes strip_newline(struct bytes text)
@@ -193,74 +211,25 @@ static struct bytes strip_newline(struct bytes text)
     return text;
 }
 
-/* Opens the outbox and puts the message into it. 0 or -errno. */
-static int keep(struct send *send, const char *recipient, struct bytes text)
-{
-    const struct settings *settings = &send->invocation->settings;
-    char *folder = NULL;
-    int r = settings_state_path(settings, "outbox", &folder);
-
-    if (r == 0)
-        r = outbox_open(folder, settings->outbox.messages, settings->outbox.bytes, &send->outbox);
-    free(folder);
-    if (r == 0)
-        r = outbox_add(send->outbox, bytes_of(recipient), text, &send->own);
-    return r;
-}
-
-/* What is in the outbox, this message last. */
-static int deliver(struct send *send)
-{
-    if (courier_init(&send->courier, send->account, send->outbox, settled, send) < 0) {
-        say("no descriptor is left");
-        return EXIT_SYSTEM;
-    }
-    carry_anywhere(send);
-    courier_deinit(&send->courier);
-    if (send->dropped)
-        (void)outbox_remove(send->outbox, send->own);
-    else if (send->own)
-        say("the message is kept in the outbox, and sent by the next run");
-    return send->code;
-}
-
-static int send_text(struct send *send, const char *recipient, struct bytes text)
-{
-    int r = keep(send, recipient, text), code = EXIT_NOT_KEPT;
-    char reason[128];
-
-    if (r < 0)
-        say("not sent, for it could not be kept in the outbox: %s",
-            r == -ENOBUFS ? "it is full" : strerror_r(-r, reason, sizeof(reason)));
-    else
-        code = deliver(send);
-    outbox_close(send->outbox);
-    return code;
-}
-
-/* The text from the command line or standard input; `input` is where that is kept. NULL, or why it
- * cannot be sent, in `reason` or static. */
+/* The text, wherever it comes from; `input` is where what was read is kept. NULL, or why it cannot
+ * be sent, in `reason` or static. */
 static const char *take_text(const struct invocation *invocation, struct buffer *input, int stop_fd,
                              struct bytes *ret, char *reason, size_t size)
 {
-    int r = 0;
+    int r = invocation->text ? 0 : read_input(invocation, input, stop_fd);
 
-    if (invocation->operand_count == 1)
-        r = read_text(input, stop_fd);
     if (r == -EMSGSIZE)
         return "the text is longer than 65536 bytes";
     if (r < 0)
         return strerror_r(-r, reason, size);
-    *ret = strip_newline(invocation->operand_count > 1 ? bytes_of(invocation->operands[1])
-                                                       : buffer_peek(input));
+    *ret = strip_newline(invocation->text ? bytes_of(invocation->text) : buffer_peek(input));
     return letter_text_refusal(*ret);
 }
 
 /* With the account at hand. */
 static int run_with(const struct invocation *invocation, struct account *account, int stop_fd)
 {
-    struct send send = {
-        .invocation = invocation, .account = account, .code = EXIT_KEPT, .stop_fd = stop_fd};
+    struct send send = {.invocation = invocation, .account = account, .stop_fd = stop_fd};
     struct buffer input;
     struct bytes text;
     char words[128];
@@ -270,21 +239,31 @@ static int run_with(const struct invocation *invocation, struct account *account
     buffer_init(&input, CLIENT_TEXT_MAX + 3);
     refusal = take_text(invocation, &input, stop_fd, &text, words, sizeof(words));
     if (refusal)
-        say("not sent: %s", refusal);
+        errand_say("not sent: %s", refusal);
     else
-        code = send_text(&send, invocation->operands[0], text);
+        code = send_text(&send, text);
     buffer_deinit(&input);
     return code;
 }
 
+/* NULL, or why nothing can be sent to whom the command line names. */
+static const char *recipient_refusal(const struct invocation *invocation)
+{
+    const char *to = invocation->to;
+
+    if (invocation->wait && (strcmp(to, "*") == 0 || (to[0] == '#' && !strchr(to, '/'))))
+        return "--wait is for messages to one user: a userid, or #room/userid";
+    return letter_recipient_refusal(bytes_of(to));
+}
+
 int run_send(const struct invocation *invocation, int stop_fd)
 {
-    const char *refusal = letter_recipient_refusal(bytes_of(invocation->operands[0]));
+    const char *refusal = recipient_refusal(invocation);
     struct sending sending;
     int code;
 
     if (refusal) {
-        say("not sent: %s", refusal);
+        errand_say("not sent: %s", refusal);
         return EXIT_USAGE;
     }
     code = sending_open(&invocation->settings, &sending);
