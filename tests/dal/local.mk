@@ -1,6 +1,7 @@
 # tests/dal: one suite over every real engine, SQLite with faults, and the scripted driver that knows
 # what it will be asked.
 EXTRA_DIST += \
+	tests/dal/history-mariadb-test.sh \
 	tests/dal/messages-mariadb-test.sh \
 	tests/dal/outage-mariadb-test.sh \
 	tests/dal/rooms-mariadb-test.sh \
@@ -8,12 +9,16 @@ EXTRA_DIST += \
 if HAVE_CMOCKA
 dal_harness = tests/dal/harness.c tests/dal/harness.h
 check_PROGRAMS += \
+	tests/dal/history-test \
 	tests/dal/messages-test \
 	tests/dal/outage-test \
 	tests/dal/rooms-test \
 	tests/dal/storage-test \
 	tests/dal/writer-test
 TESTS += tests/dal/writer-test
+tests_dal_history_test_SOURCES = tests/dal/history-test.c $(dal_harness)
+tests_dal_history_test_CFLAGS = $(UNIT_CFLAGS)
+tests_dal_history_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 tests_dal_messages_test_SOURCES = tests/dal/messages-test.c $(dal_harness)
 tests_dal_messages_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_messages_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
@@ -38,6 +43,7 @@ tests_dal_fault_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_fault_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 TESTS += \
 	tests/dal/fault-test \
+	tests/dal/history-test \
 	tests/dal/messages-test \
 	tests/dal/outage-test \
 	tests/dal/rooms-test \
@@ -45,6 +51,7 @@ TESTS += \
 endif
 if HAVE_MYSQL
 TESTS += \
+	tests/dal/history-mariadb-test.sh \
 	tests/dal/messages-mariadb-test.sh \
 	tests/dal/outage-mariadb-test.sh \
 	tests/dal/rooms-mariadb-test.sh \
