@@ -235,7 +235,8 @@ enum dal_room_verb {
     ROOM_TOPIC,  /* members; of a closed one its operators */
     ROOM_ACCESS, /* operators */
     ROOM_INVITE, /* members; into a closed one its operators */
-    ROOM_REMOVE, /* operators */
+    ROOM_REMOVE, /* operators; from one who is only invited the invitation, and nothing is changed
+                  */
     ROOM_ROLE,   /* operators */
 };
 
@@ -317,8 +318,9 @@ MUST_USE int dal_messages_read(uint64_t conversation, uint64_t after, unsigned m
                                size_t max_bytes, dal_messages_fn callback, void *userdata);
 
 /* Whether a message that `sender` stored in somebody's inbox has come there. MISSING: there is no
- * such message. `acked`: the furthest stored cursor in that inbox of a device of `receiver`. */
-typedef void (*dal_sent_fn)(void *userdata, enum dal_outcome outcome, uint64_t receiver,
+ * such message. `receiver`: his userid, NULL unless OK. `acked`: the furthest stored cursor of his
+ * devices in that inbox. */
+typedef void (*dal_sent_fn)(void *userdata, enum dal_outcome outcome, const char *receiver,
                             uint64_t acked);
 MUST_USE int dal_message_sent(uint64_t sender, uint64_t conversation, uint64_t seq,
                               dal_sent_fn callback, void *userdata);

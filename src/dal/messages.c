@@ -231,7 +231,8 @@ int dal_message_find(uint64_t sender, struct bytes key, dal_place_fn callback, v
 struct sent_request {
     struct request request;
     uint64_t sender, conversation, seq;
-    uint64_t receiver, acked; /* result */
+    char receiver[NAME_MAX_BYTES + 1]; /* result, as what follows */
+    uint64_t acked;
     dal_sent_fn callback;
 };
 
@@ -244,7 +245,7 @@ static int sent_row(void *userdata, const struct sql_value *row)
 {
     struct sent_request *sent = userdata;
 
-    sent->receiver = row[0].number;
+    column_copy(sent->receiver, sizeof(sent->receiver), &row[0]);
     sent->acked = row[1].number;
     return 1;
 }
@@ -256,9 +257,9 @@ static enum sql_status sent_execute(struct sql_connection *connection, struct re
                                  sql_number(sent->sender)};
     enum sql_status status;
 
-    sent->receiver = 0;
+    sent->receiver[0] = '\0';
     status = sql_run(connection, SQL_MESSAGE_SENT, values, sent_row, sent);
-    request->outcome = sent->receiver != 0 ? DAL_OK : DAL_MISSING;
+    request->outcome = sent->receiver[0] != '\0' ? DAL_OK : DAL_MISSING;
     return status;
 }
 
@@ -266,7 +267,8 @@ static void sent_deliver(struct request *request)
 {
     const struct sent_request *sent = sent_of(request);
 
-    sent->callback(request->userdata, request->outcome, sent->receiver, sent->acked);
+    sent->callback(request->userdata, request->outcome,
+                   request->outcome == DAL_OK ? sent->receiver : NULL, sent->acked);
 }
 
 static const struct request_kind kind_sent = {

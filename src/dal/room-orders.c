@@ -195,6 +195,17 @@ static enum sql_status change_invite(struct sql_connection *connection, struct o
     return sql_run(connection, SQL_INVITATION_INSERT, values, NULL, NULL);
 }
 
+/* Who is no member may have been invited. */
+static enum sql_status take_back(struct sql_connection *connection, struct order_request *order)
+{
+    enum sql_status status =
+        run_on_member(connection, order, SQL_INVITATION_DELETE, order->result.user.id);
+
+    if (status != SQL_OK || connection->changes > 0)
+        return status;
+    return refuse(order, ROOM_NO_MEMBER);
+}
+
 static enum sql_status change_remove(struct sql_connection *connection, struct order_request *order)
 {
     struct place place;
@@ -204,7 +215,7 @@ static enum sql_status change_remove(struct sql_connection *connection, struct o
         return status;
     order->result.changed = place.found || may_be_own(order);
     if (!order->result.changed)
-        return refuse(order, ROOM_NO_MEMBER);
+        return take_back(connection, order);
     return run_on_member(connection, order, SQL_MEMBER_DELETE, order->result.user.id);
 }
 

@@ -257,8 +257,8 @@ static const struct sql_statement statements[SQL_IDS] = {
                                 " WHERE m.conversation = ? AND m.seq > ? ORDER BY m.seq LIMIT ?")},
     [SQL_MESSAGE_TIME] = {"message time", "n",
                           SAME("SELECT time_ms FROM messages WHERE conversation = ? AND seq = ?")},
-    [SQL_MESSAGE_SENT] = {"message sent", "nn",
-                          SAME("SELECT u.id, COALESCE((SELECT MAX(k.seq) FROM cursors k "
+    [SQL_MESSAGE_SENT] = {"message sent", "tn",
+                          SAME("SELECT u.userid, COALESCE((SELECT MAX(k.seq) FROM cursors k "
                                "WHERE k.conversation = m.conversation), 0) "
                                "FROM messages m JOIN users u ON u.inbox = m.conversation "
                                "WHERE m.conversation = ? AND m.seq = ? AND m.sender = ?")},

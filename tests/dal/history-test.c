@@ -354,12 +354,17 @@ static void test_names_of_places(void **state)
 struct receipt {
     bool done;
     enum dal_outcome outcome;
-    uint64_t receiver, acked;
+    char receiver[NAME_MAX_BYTES + 1];
+    uint64_t acked;
 };
 
-static void on_sent(void *userdata, enum dal_outcome outcome, uint64_t receiver, uint64_t acked)
+static void on_sent(void *userdata, enum dal_outcome outcome, const char *receiver, uint64_t acked)
 {
-    *(struct receipt *)userdata = (struct receipt){true, outcome, receiver, acked};
+    struct receipt *receipt = userdata;
+
+    *receipt = (struct receipt){.done = true, .outcome = outcome, .acked = acked};
+    assert_int_equal(receiver != NULL, outcome == DAL_OK);
+    snprintf(receipt->receiver, sizeof(receipt->receiver), "%s", receiver != NULL ? receiver : "");
 }
 
 static struct receipt ask_receipt(uint64_t sender, uint64_t conversation, uint64_t seq)
@@ -383,7 +388,7 @@ static void test_receipts(void **state)
     wait_idle();
     receipt = ask_receipt(users[0].id, users[1].inbox, 1);
     assert_int_equal(receipt.outcome, DAL_OK);
-    assert_int_equal(receipt.receiver, users[1].id);
+    assert_string_equal(receipt.receiver, "bob");
     assert_int_equal(receipt.acked, 0);
     cursor = (struct device_cursor){0, users[1].inbox, 1};
     assert_int_equal(device_add(users[1].id, "one", &cursor, 1, &device), DAL_OK);

@@ -242,6 +242,11 @@ static void test_invitations(void **state)
     assert_int_equal(room_do(&invite, &result), DAL_OK);
     assert_true(!result.changed && result.notice == NULL);
     message_unref(invite.notice);
+    /* An invitation can be taken back. */
+    new_user("carol");
+    assert_int_equal(do_as(ROOM_INVITE, &alice, "#den", "carol"), ROOM_FINE);
+    assert_int_equal(do_as(ROOM_REMOVE, &alice, "#den", "carol"), ROOM_FINE);
+    assert_int_equal(do_as(ROOM_REMOVE, &alice, "#den", "carol"), ROOM_NO_MEMBER);
     assert_int_equal(do_as(ROOM_INVITE, &alice, "#den", "nobody"), ROOM_NO_USER);
     assert_int_equal(do_as(ROOM_INVITE, &alice, "#none", "bob"), ROOM_NO_ROOM);
     assert_sound();

@@ -647,14 +647,14 @@ static void run_message_sent(struct request *request, enum memory_fault fault)
     struct message *messages[TABLE_MESSAGES];
     size_t count = 0;
     enum dal_outcome outcome = DAL_UNAVAILABLE;
-    uint64_t receiver = 0;
+    const char *receiver = NULL;
 
     if (fault == MEMORY_FAULT_NONE)
         outcome = tables_read_messages(request->id, request->after - 1, 1, 1, messages, &count);
     if (outcome == DAL_OK && (count == 0 || messages[0]->sender != request->max ||
                               !(receiver = tables_owner(request->id))))
         outcome = DAL_MISSING;
-    request->callback.sent(request->userdata, outcome, receiver, 0);
+    request->callback.sent(request->userdata, outcome, outcome == DAL_OK ? receiver : NULL, 0);
 }
 
 int dal_message_sent(uint64_t sender, uint64_t conversation, uint64_t seq, dal_sent_fn callback,

@@ -607,12 +607,12 @@ enum dal_outcome tables_rename(uint64_t user, const char *name, bool *ret_change
     return DAL_OK;
 }
 
-uint64_t tables_owner(uint64_t inbox)
+const char *tables_owner(uint64_t inbox)
 {
     for (size_t i = 0; i < TABLE_USERS; i++)
         if (users[i].user.id != 0 && users[i].user.inbox == inbox)
-            return users[i].user.id;
-    return 0;
+            return users[i].user.userid;
+    return NULL;
 }
 
 size_t tables_places(uint64_t user, uint64_t places[TABLE_MEMBERS])

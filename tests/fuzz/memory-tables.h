@@ -60,8 +60,8 @@ enum dal_outcome tables_rename(uint64_t user, const char *name, bool *ret_change
 
 /* One page, newest last: the log alone, or the messages the two have in each other's inbox. */
 size_t tables_history(const struct dal_history *history, struct message *found[TABLE_MESSAGES]);
-/* The user whose inbox it is; 0: nobody. */
-uint64_t tables_owner(uint64_t inbox);
+/* The userid of whose inbox it is; NULL: nobody's. */
+const char *tables_owner(uint64_t inbox);
 /* The conversations of which a user is a member, but for his inbox. */
 size_t tables_places(uint64_t user, uint64_t places[TABLE_MEMBERS]);
 const struct message *tables_message(uint64_t sender, struct bytes key);
