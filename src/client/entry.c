@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/entry.h"
 
-#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 bool entry_is(const struct v2_frame *frame)
 {
@@ -52,7 +53,7 @@ static bool set_rest(json_t *object, const struct v2_frame *entry, bool again)
     return !again || set(object, "again", json_true());
 }
 
-char *entry_json(const struct v2_frame *entry, bool again, size_t flags)
+json_t *entry_object(const struct v2_frame *entry, bool again)
 {
     const struct v2_conversation *conversation = &entry->conversation;
     const char *kind = entry_kind(entry);
@@ -63,10 +64,22 @@ char *entry_json(const struct v2_frame *entry, bool again, size_t flags)
         audience(conversation->name), "conversation", conversation->name.data,
         conversation->name.len, "number", (json_int_t)conversation->id, "seq",
         (json_int_t)entry->seq, "text", entry->text.data, entry->text.len);
-    char *dump = NULL;
 
-    if (object && set_rest(object, entry, again))
-        dump = json_dumps(object, flags);
+    if (object && !set_rest(object, entry, again)) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+char *entry_json(const struct v2_frame *entry, bool again, size_t flags)
+{
+    json_t *object = entry_object(entry, again);
+    char *dump = object ? json_dumps(object, flags) : NULL, *line = NULL;
+
+    if (dump && asprintf(&line, "%s\n", dump) < 0)
+        line = NULL;
+    free(dump);
     json_decref(object);
-    return dump;
+    return line;
 }

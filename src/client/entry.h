@@ -7,6 +7,7 @@
 #include "proto/v2.h"
 #include "util/attributes.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /* True for the frames that are entries. */
@@ -19,6 +20,10 @@ const char *entry_kind(const struct v2_frame *entry);
 /* True for what somebody has said: a message, a whisper, an announcement. */
 bool entry_is_text(const struct v2_frame *entry);
 
-/* The object that multichat(1) documents, without a newline, freed by the caller; NULL without
- * memory. `again`: it may have been shown before. `flags` are jansson's. */
+/* The object that multichat(1) documents, for the caller to let go; NULL without memory. `again`:
+ * it may have been shown before. */
+MUST_USE json_t *entry_object(const struct v2_frame *entry, bool again);
+
+/* The same as text with a newline, freed by the caller; NULL without memory. `flags` are
+ * jansson's. */
 MUST_USE char *entry_json(const struct v2_frame *entry, bool again, size_t flags);

@@ -15,6 +15,7 @@ src_client_libclient_a_SOURCES = \
 	src/client/folder.c src/client/folder.h \
 	src/client/input.c src/client/input.h \
 	src/client/input-lines.c src/client/input-lines.h \
+	src/client/hook.c src/client/hook.h \
 	src/client/known-servers.c src/client/known-servers.h \
 	src/client/letter.c src/client/letter.h \
 	src/client/listening.c src/client/listening.h \
@@ -45,6 +46,7 @@ src_client_libclient_a_SOURCES = \
 	src/client/session-file.c src/client/session-file.h \
 	src/client/session.c src/client/session.h \
 	src/client/settings.c src/client/settings.h \
+	src/client/shell.c src/client/shell.h \
 	src/client/show.c src/client/show.h \
 	src/client/terminal.h \
 	src/client/trust.c src/client/trust.h \

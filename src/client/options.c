@@ -98,6 +98,8 @@ enum option_id {
     OPTION_LAST,
     OPTION_NUMBER,
     OPTION_LINGER,
+    OPTION_EXEC,
+    OPTION_NOTICES,
     OPTION_COUNT,
     OPTION_TIMEOUT,
     OPTION_JSON,
@@ -162,6 +164,10 @@ static const struct option_row {
                        "number N, N to M, or from N on"},
     [OPTION_LINGER] = {"linger", "S", &run_table, "linger", MODE_LINE,
                        "stay S seconds after the end of standard input"},
+    [OPTION_EXEC] = {"exec", "CMD", NULL, NULL, MODE_RECV,
+                     "run the shell command for each message; acknowledge when it succeeds"},
+    [OPTION_NOTICES] = {"notices", NULL, NULL, NULL, MODE_RECV,
+                        "with --exec: also when somebody joins, leaves, is renamed …"},
     [OPTION_COUNT] = {"count", "N", &run_table, "count", MODE_RECV, "end after N messages"},
     [OPTION_TIMEOUT] = {"timeout", "S", &run_table, "timeout",
                         MODE_LINE | MODE_SEND | MODE_RECV | ASKING,
@@ -191,7 +197,8 @@ static const struct mode_row {
     {NULL, MODE_LINE, FIRST_NONE, 0, 0, "multichat [OPTIONS]"},
     {"send", MODE_SEND, FIRST_RECIPIENT, 1, 2,
      "multichat send TO|--room ROOM [TEXT|--file FILE] [--wait]"},
-    {"recv", MODE_RECV, FIRST_NONE, 0, 0, "multichat recv [--count N] [--timeout S] [--json]"},
+    {"recv", MODE_RECV, FIRST_NONE, 0, 0,
+     "multichat recv [--exec CMD] [--count N] [--timeout S] [--json]"},
     {"rooms", MODE_ROOMS, FIRST_NONE, 0, 0, "multichat rooms [--json]"},
     {"who", MODE_WHO, FIRST_ROOM, 0, 1, "multichat who [ROOM] [--json]"},
     {"history", MODE_HISTORY, FIRST_RECIPIENT, 0, 1,
@@ -365,6 +372,8 @@ static int apply(const char *given[OPTION_IDS], struct invocation *invocation, c
         r = settings_complete(&invocation->settings, ret_error);
     if (r < 0)
         return r;
+    invocation->exec = given[OPTION_EXEC];
+    invocation->notices = given[OPTION_NOTICES] != NULL;
     invocation->wait = given[OPTION_WAIT] != NULL;
     invocation->json = given[OPTION_JSON] != NULL;
     invocation->verbose = given[OPTION_VERBOSE] != NULL;

@@ -34,6 +34,8 @@ struct invocation {
     const char *file; /* where it is, argv's; "-": standard input; NULL when it was not given */
     bool json;
     bool wait;
+    bool notices;
+    const char *exec; /* a command, argv's; NULL when it was not given */
     bool verbose;
     int password_fd;         /* PASSWORD_FD_NONE when it was not given */
     int new_password_fd;     /* the same */

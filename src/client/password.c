@@ -3,21 +3,19 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/password.h"
 
+#include "client/shell.h"
 #include "util/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
-
-extern char **environ;
 
 static int fail(char **ret_error, int error, const char *what, const char *why)
 {
@@ -121,50 +119,20 @@ static int from_file(const char *path, int stop_fd, char ret[V2_PASSWORD_MAX + 1
     return take_line(fd, stop_fd, path, ret, ret_error);
 }
 
-/* Starts the shell with its output on `out`. The signals this program blocks or ignores are its
- * own affair. 0 or an errno. */
-static int spawn_shell(const char *command, int out, pid_t *ret)
-{
-    char shell[] = "sh", option[] = "-c", *copy = strdup(command);
-    char *const argv[] = {shell, option, copy, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, defaults;
-    int error;
-
-    if (!copy)
-        return ENOMEM;
-    sigemptyset(&none);
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawn_file_actions_init(&actions);
-    /* Standard input holds messages, which are not the command's to read. */
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    error = posix_spawn(ret, "/bin/sh", &actions, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    free(copy);
-    return error;
-}
-
 static int from_command(const char *command, int stop_fd, char ret[V2_PASSWORD_MAX + 1],
                         char **ret_error)
 {
-    int fds[2], status, error, r;
+    int fds[2], status, r;
     pid_t child;
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return fail_errno(ret_error, errno, "password_command");
-    error = spawn_shell(command, fds[1], &child);
+    /* Standard input holds messages, which are not the command's to read. */
+    r = shell_start(command, SHELL_NULL, fds[1], NULL, &child);
     close(fds[1]);
-    if (error) {
+    if (r < 0) {
         close(fds[0]);
-        return fail_errno(ret_error, error, "password_command");
+        return fail_errno(ret_error, -r, "password_command");
     }
     r = take_line(fds[0], stop_fd, "password_command", ret, ret_error);
     close(fds[0]);

@@ -578,3 +578,89 @@ def test_plain_connections_where_they_are_wanted(client):
     server.push("by a push")
     assert finish(child)[0] == 0
     server.close()
+
+
+# -- commands
+
+def run_each(folder, command, name="each"):
+    """A script for --exec; its output goes to a file of that name."""
+    path = os.path.join(folder, name + ".sh")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("exec >>%s\n%s\n" % (os.path.join(folder, name), command))
+    return "sh " + path
+
+
+def lines_of(folder, name="each"):
+    with open(os.path.join(folder, name), encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def test_exec_runs_a_command_for_each_message(client, server):
+    command = run_each(client.folder, 'cat; env | grep ^MULTICHAT_ | sort')
+    client.env["MULTICHAT_ROOM"] = "of another message"
+    child = client.start(server, "recv", "--count", "2", "--exec", command)
+    server.deliver("", when=0, to="3/#room", note="joined")
+    server.deliver("one\n: two", when=1, to="3/#room")
+    last = server.deliver("three\n", when=2, to="5/alice", whispered="3/#room")
+    assert finish(child) == (0, "", "")
+    server.wait_acked(last)
+    assert lines_of(client.folder) == [
+        "one", ": two", "MULTICHAT_CONVERSATION=#room", "MULTICHAT_FROM=bob",
+        "MULTICHAT_KIND=message", "MULTICHAT_NAME=Bob", "MULTICHAT_NUMBER=3", "MULTICHAT_SEQ=2",
+        "MULTICHAT_TIME=1", "MULTICHAT_TIME_MS=1000", "MULTICHAT_TO=room",
+        "three", "MULTICHAT_CONVERSATION=alice", "MULTICHAT_FROM=bob", "MULTICHAT_KIND=whisper",
+        "MULTICHAT_NAME=Bob", "MULTICHAT_NUMBER=5", "MULTICHAT_ROOM=#room", "MULTICHAT_SEQ=1",
+        "MULTICHAT_TIME=2", "MULTICHAT_TIME_MS=2000", "MULTICHAT_TO=user"]
+    assert server.device().acked[3] == 2  # the notice, too
+
+
+def test_exec_with_json_and_notices(client, server):
+    command = run_each(client.folder, "cat")
+    child = client.start(server, "recv", "--count", "1", "--json", "--notices", "--exec", command)
+    server.deliver("", to="3/#room", note="joined")
+    server.deliver("text", to="3/#room")
+    assert finish(child) == (0, "", "")
+    first, second = [json.loads(line) for line in lines_of(client.folder)]
+    assert (first["kind"], second["kind"], second["text"]) == ("joined", "message", "text")
+
+
+def test_a_command_that_fails_leaves_its_message_unacknowledged(client, server):
+    command = run_each(client.folder, 'text=$(cat); echo "$text $MULTICHAT_AGAIN"; [ "$text" != bad ]')
+    child = client.start(server, "recv", "--exec", command)
+    good = server.deliver("good")
+    server.deliver("bad")
+    code, out, err = finish(child)
+    assert (code, out) == (11, "") and "status 1" in err and "not acknowledged" in err
+    server.wait_acked(good)
+    assert server.device().acked[1] == 1
+    child = client.start(server, "recv", "--exec", run_each(client.folder, "cat"), "--count", "1")
+    assert finish(child)[0] == 0
+    assert lines_of(client.folder) == ["good ", "bad ", "bad"]
+    assert server.device().acked[1] == 2
+
+
+def test_a_command_is_told_that_its_message_may_have_been_seen_before(client, server):
+    command = run_each(client.folder, 'cat; echo "again: $MULTICHAT_AGAIN"; kill -9 $$')
+    child = client.start(server, "recv", "--exec", command)
+    server.deliver("text")
+    code, _, err = finish(child)
+    assert code == 11 and "status 137" in err
+    command = run_each(client.folder, 'cat; echo "again: $MULTICHAT_AGAIN"')
+    child = client.start(server, "recv", "--exec", command, "--count", "1")
+    assert finish(child)[0] == 0
+    assert lines_of(client.folder) == ["text", "again: ", "text", "again: true"]
+
+
+def test_a_command_that_runs_is_waited_for(client, server):
+    """Whoever ends the program does not leave a message half done."""
+    gate = os.path.join(client.folder, "gate")
+    os.mkfifo(gate)
+    command = run_each(client.folder, "echo begun; read line < %s; echo $line" % gate)
+    child = client.start(server, "recv", "--exec", command)
+    message = server.deliver("text")
+    with open(gate, "w", encoding="ascii") as file:  # once the command reads it
+        child.send_signal(signal.SIGTERM)
+        file.write("done\n")
+    assert finish(child) == (0, "", "")
+    server.wait_acked(message)
+    assert lines_of(client.folder) == ["begun", "done"]

@@ -35,17 +35,10 @@ static char *entry_line(const struct asking *asking, const struct v2_frame *entr
     const struct invocation *invocation = asking->invocation;
     size_t flags = JSON_COMPACT | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0);
     bool own = bytes_is(entry->userid, invocation->settings.user);
-    char *json, *line = NULL;
 
     if (!invocation->json)
         return printable_message(entry, own, false, time(NULL));
-    json = entry_kind(entry) ? entry_json(entry, false, flags) : NULL;
-    if (!entry_kind(entry))
-        return strdup("");
-    if (json && asprintf(&line, "%s\n", json) < 0)
-        line = NULL;
-    free(json);
-    return line;
+    return entry_kind(entry) ? entry_json(entry, false, flags) : strdup("");
 }
 
 static int keep_row(struct asking *asking, const struct v2_frame *entry)

@@ -1,17 +1,21 @@
-/* `multichat recv`: messages to standard output, as lines or as JSON, for scripts.
+/* `multichat recv`: messages to standard output, as lines or as JSON, for scripts; or each to a
+ * command.
  *
- * A message counts as shown when write(2) has taken all of it; then the receiver acknowledges it,
- * also when it was the last and the program is about to end.
+ * A message counts as shown when write(2) has taken all of it, or the command has ended well; then
+ * the receiver acknowledges it, also when it was the last and the program is about to end.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"
 #include "client/crew.h"
 #include "client/entry.h"
+#include "client/folder.h"
+#include "client/hook.h"
 #include "client/modes/modes.h"
 #include "client/modes/sending.h"
 #include "client/output.h"
 #include "client/password.h"
 #include "client/printable.h"
+#include "client/shell.h"
 #include "client/show.h"
 #include "util/clock.h"
 
@@ -20,6 +24,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,40 +35,109 @@ struct recv {
     int stop_fd;
     size_t json_flags;
     uint64_t texts; /* shown: messages, whispers and announcements */
+    int status;     /* of the last command, as waitpid(2) tells it */
     int code;       /* enum exit_code, or -1 while it goes on */
 };
 
-/* What is written for an entry, freed by the caller: a line, or "" for what is passed over; NULL
- * without memory. */
+/* A line for an entry, freed by the caller, or "" for what is passed over; NULL without memory. */
 static char *make_line(const struct recv *recv, const struct v2_frame *entry, bool again)
 {
     bool own = bytes_is(entry->userid, recv->invocation->settings.user);
-    char *json, *line = NULL;
 
-    if (!recv->invocation->json)
-        return printable_message(entry, own, again, time(NULL));
-    json = entry_json(entry, again, recv->json_flags);
-    if (json && asprintf(&line, "%s\n", json) < 0)
-        line = NULL;
-    free(json);
-    return line;
+    if (recv->invocation->json)
+        return entry_json(entry, again, recv->json_flags);
+    return printable_message(entry, own, again, time(NULL));
 }
 
-/* A show_fn. */
-static int show(void *userdata, const struct v2_frame *msg, bool again, bool *ret_touched)
+static int write_entry(struct recv *recv, const struct v2_frame *entry, bool again,
+                       bool *ret_touched)
 {
-    struct recv *recv = userdata;
-    char *line;
+    char *line = make_line(recv, entry, again);
     int r;
 
-    if (!entry_kind(msg))
-        return 0;
-    line = make_line(recv, msg, again);
     if (!line)
         return -ENOMEM;
     r = output_write(STDOUT_FILENO, bytes_of(line), recv->stop_fd, ret_touched);
     free(line);
-    recv->texts += r == 0 && entry_is_text(msg);
+    return r;
+}
+
+/* -- commands -----------------------------------------------------------------------------------
+ */
+
+/* A file without a name that holds what a command is to read: the descriptor or -errno. */
+static int make_input(const struct v2_frame *entry, bool json, bool again)
+{
+    char *line = json ? entry_json(entry, again, JSON_COMPACT) : NULL;
+    struct bytes text = line ? bytes_of(line) : entry->text;
+    bool ends = text.len > 0 && text.data[text.len - 1] == '\n';
+    int fd = json && !line ? -1 : memfd_create("message", MFD_CLOEXEC), r = 0;
+
+    if (fd < 0) {
+        r = json && !line ? -ENOMEM : -errno;
+        free(line);
+        return r;
+    }
+    r = folder_write(fd, text);
+    if (r == 0 && !ends)
+        r = folder_write(fd, bytes_of("\n"));
+    free(line);
+    if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        r = -errno;
+    if (r < 0)
+        close(fd);
+    return r < 0 ? r : fd;
+}
+
+/* Runs the command for an entry and waits for its end, whatever comes meanwhile: what it has begun
+ * is not to be left half done. */
+static int run_command(struct recv *recv, const struct v2_frame *entry, bool again,
+                       bool *ret_touched)
+{
+    const struct invocation *invocation = recv->invocation;
+    int in = make_input(entry, invocation->json, again), r;
+    pid_t child;
+
+    if (in < 0)
+        return in;
+    r = hook_start(invocation->exec, entry, again, in, SHELL_INHERIT, &child);
+    close(in);
+    if (r < 0)
+        return r;
+    *ret_touched = true;
+    while (waitpid(child, &recv->status, 0) < 0 && errno == EINTR)
+        ;
+    return recv->status == 0 ? 0 : -ECHILD;
+}
+
+static void tell_status(struct recv *recv)
+{
+    bool ended = WIFEXITED(recv->status);
+    char text[128];
+
+    snprintf(text, sizeof(text), "the command ended %s %d; the message was not acknowledged",
+             ended ? "with status" : "by signal",
+             ended ? WEXITSTATUS(recv->status) : WTERMSIG(recv->status));
+    output_notice(text);
+    recv->code = EXIT_COMMAND;
+}
+
+/* -- showing ------------------------------------------------------------------------------------
+ */
+
+/* A show_fn. */
+static int show(void *userdata, const struct v2_frame *entry, bool again, bool *ret_touched)
+{
+    struct recv *recv = userdata;
+    const struct invocation *invocation = recv->invocation;
+    bool is_text = entry_is_text(entry);
+    int r;
+
+    if (!entry_kind(entry) || (invocation->exec && !is_text && !invocation->notices))
+        return 0;
+    r = invocation->exec ? run_command(recv, entry, again, ret_touched)
+                         : write_entry(recv, entry, again, ret_touched);
+    recv->texts += r == 0 && is_text;
     return r;
 }
 
@@ -74,6 +149,15 @@ static void give_up(struct recv *recv, const char *what, int error, enum exit_co
              strerror_r(-error, reason, sizeof(reason)));
     output_notice(text);
     recv->code = code;
+}
+
+static void show_failed(struct recv *recv, int error)
+{
+    if (error == -ECHILD)
+        tell_status(recv);
+    else if (error != -ECANCELED) /* a signal: the loop sees it */
+        give_up(recv, recv->invocation->exec ? "the command" : "standard output", error,
+                recv->invocation->exec ? EXIT_COMMAND : EXIT_OUTPUT);
 }
 
 static void show_messages(struct recv *recv)
@@ -91,10 +175,8 @@ static void show_messages(struct recv *recv)
                 recv->code = EXIT_DONE;
             break;
         case SHOW_FAILED:
-            if (error == -ECANCELED)
-                return; /* a signal: the loop sees it */
-            give_up(recv, "standard output", error, EXIT_OUTPUT);
-            break;
+            show_failed(recv, error);
+            return;
         case SHOW_UNKEPT:
             give_up(recv, "what was shown cannot be written down", error, EXIT_SYSTEM);
             break;
