@@ -25,6 +25,9 @@ class Screen:
         self.row = self.column = 0
         self.rest = ""
 
+    def set_size(self, columns, _rows):
+        self.columns = columns
+
     def feed(self, text):
         text = self.rest + text
         self.rest = ""
@@ -103,14 +106,14 @@ class Screen:
 
 
 class Terminal:
-    """Runs `argv` on a terminal of its own."""
+    """Runs `argv` on a terminal of its own, whose type is `term`."""
 
-    def __init__(self, argv, environment, columns=60):
+    def __init__(self, argv, environment, columns=60, rows=24, screen=None, term="xterm"):
         self.changed = threading.Condition()
-        self.screen = Screen(columns)
+        self.screen = screen or Screen(columns)
         self.raw = b""
         self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self._set_size(slave, columns, rows)
         self.slave = os.dup(slave)
 
         def setup():
@@ -118,11 +121,15 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         self.child = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=subprocess.PIPE,
-                                      env=dict(environment, TERM="xterm"), preexec_fn=setup)
+                                      env=dict(environment, TERM=term), preexec_fn=setup)
         os.close(slave)
         self.failure = None
         self.reader = threading.Thread(target=self._follow, daemon=True)
         self.reader.start()
+
+    @staticmethod
+    def _set_size(terminal, columns, rows):
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def _follow(self):
         try:
@@ -158,7 +165,9 @@ class Terminal:
             pending = pending[end:]
 
     def type(self, text):
-        os.write(self.master, text.encode())
+        data = text.encode()
+        while data:
+            data = data[os.write(self.master, data):]
 
     def _look(self):
         if self.failure:
@@ -185,10 +194,10 @@ class Terminal:
     def echoes(self):
         return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
 
-    def resize(self, columns):
+    def resize(self, columns, rows=24):
         with self.changed:
-            self.screen.columns = columns
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            self.screen.set_size(columns, rows)
+            self._set_size(self.slave, columns, rows)
 
     def end(self):
         """Waits for the end; returns the exit status and what was written to standard error."""

@@ -10,28 +10,11 @@ import unicodedata
 
 import pytest
 from multichat import BUILDDIR
-
-pyte = pytest.importorskip("pyte", reason="pyte is missing (Debian: python3-pyte)")
+from picture import Picture, pyte
 DRIVER = os.path.join(BUILDDIR, "tests/screen/driver")
 NOON = 43200000
 MESSAGE = 0
 JOINERS = "\u200c\u200d"
-
-
-class Model(pyte.Screen):
-    """A terminal that also tells what it was sent and was not asked for."""
-
-    def __init__(self, columns, rows):
-        super().__init__(columns, rows)
-        self.strange = []
-
-    def draw(self, data):
-        self.strange += [c for c in data if unicodedata.category(c) in ("Cc", "Cf")]
-        super().draw(data)
-
-    def debug(self, *args, **kwargs):
-        if args not in ((22, 0, 0), (23, 0, 0)):  # the title of the window put by, and back
-            self.strange.append(args)
 
 
 class Painted:
@@ -41,8 +24,7 @@ class Painted:
         self.driver = subprocess.Popen(
             [DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env=dict(os.environ, TERM=term, TZ="UTC", **environment))
-        self.model = Model(columns, rows)
-        self.stream = pyte.ByteStream(self.model)
+        self.picture = Picture(columns, rows)
         self.size(rows, columns)
         self.tell("begin")
 
@@ -52,7 +34,7 @@ class Painted:
         self.driver.stdin.write("\t".join([command] + words).encode() + b"\n")
 
     def size(self, rows, columns):
-        self.model.resize(rows, columns)
+        self.picture.set_size(columns, rows)
         self.tell("size", rows, columns)
 
     def say(self, text, name="Alice", time=NOON, window=1, kind=MESSAGE):
@@ -63,12 +45,11 @@ class Painted:
         self.tell("paint")
         self.driver.stdin.flush()
         output = self.driver.stdout.read(int(self.driver.stdout.readline()))
-        self.stream.feed(output)
-        assert not self.model.strange, self.model.strange
+        self.picture.feed(output.decode())
         return output
 
     def rows(self):
-        return [row.rstrip() for row in self.model.display]
+        return self.picture.lines()
 
     def close(self):
         self.driver.stdin.close()
@@ -116,7 +97,7 @@ def test_the_picture(painted, columns, rows):
     assert lines[-3].index("|") == pane - 7
     assert lines[-2] == " [alice] [1:#lobby] [push] [2 waiting]"
     assert lines[-1] == "> typed"
-    assert (screen.model.cursor.y, screen.model.cursor.x) == (rows - 1, 7)
+    assert screen.picture.cursor() == (rows - 1, 7)
 
 
 def test_only_what_changes_is_written(painted):
@@ -236,7 +217,7 @@ def test_a_terminal_with_other_widths_is_not_put_in_disorder(painted, monkeypatc
         screen.paint()
 
     def columns_of(row, wanted):
-        cells = [screen.model.buffer[row][column].data for column in range(80)]
+        cells = screen.picture.cells(row)
         return [i for i in range(80) if "".join(cells[i:i + len(wanted)]) == wanted]
 
     for row in range(2, 20):
