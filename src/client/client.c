@@ -5,6 +5,7 @@
 
 #include "client/modes/modes.h"
 #include "client/output.h"
+#include "util/hash.h"
 
 #include <errno.h>
 #include <langinfo.h>
@@ -75,6 +76,7 @@ int client_main(int argc, char *argv[])
     int code = EXIT_DONE;
 
     setup_locale();
+    hash_setup();
     if (options_parse(argc, argv, &invocation, &error) < 0) {
         output_notice(error ? error : "out of memory");
         free(error);

@@ -1,4 +1,4 @@
-/* The commands of line mode: see commands.h.
+/* The commands at a terminal: see commands.h.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/commands.h"
@@ -7,15 +7,27 @@
 
 static const struct row {
     const char *name;
+    const char *other; /* NULL: it has no other name; one that begins with '!' goes without slash */
     enum command_shape shape;
     const char *arguments;
     const char *help;
     const char *usage;
-} rows[] = {
-#define X(symbol, name, shape, arguments, help)                                                    \
-    [COMMAND_##symbol] = {name, shape, arguments, help, "usage: /" name " " arguments},
-    COMMAND_TABLE(X)
+} rows[] = {[COMMAND_SAY] = {.name = ""},
+#define X(symbol, name, other, shape, arguments, help)                                             \
+    [COMMAND_##symbol] = {name, other, shape, arguments, help, "usage: /" name " " arguments},
+            COMMAND_TABLE(X)
 #undef X
+};
+
+/* What a command of each shape has behind its name. */
+static const struct shape {
+    unsigned words_min, words_max;
+    bool text; /* the rest of the line is one */
+    bool sent; /* it is, as it stands, and has to be there */
+} shapes[] = {
+    [COMMAND_ALONE] = {0, 0, false, false},      [COMMAND_WORD] = {1, 1, false, false},
+    [COMMAND_MAYBE_WORD] = {0, 1, false, false}, [COMMAND_WORDS] = {1, 2, false, false},
+    [COMMAND_WORD_TEXT] = {1, 1, true, true},    [COMMAND_MAYBE_TEXT] = {0, 0, true, false},
 };
 
 static struct bytes skip_blanks(struct bytes text)
@@ -24,6 +36,14 @@ static struct bytes skip_blanks(struct bytes text)
         text.data++;
         text.len--;
     }
+    return text;
+}
+
+static struct bytes trim(struct bytes text)
+{
+    text = skip_blanks(text);
+    while (text.len > 0 && text.data[text.len - 1] == ' ')
+        text.len--;
     return text;
 }
 
@@ -43,18 +63,20 @@ static struct bytes next_word(struct bytes *text)
 static int fill(enum command_kind kind, struct bytes rest, struct command *ret,
                 const char **ret_reason)
 {
+    const struct shape *shape = &shapes[rows[kind].shape];
     struct command command = {.kind = kind};
+    struct bytes *words[] = {&command.word, &command.second};
+    unsigned count = 0;
     bool fits;
 
-    if (rows[kind].shape != COMMAND_ALONE)
-        command.to = next_word(&rest);
-    if (rows[kind].shape == COMMAND_TO_TEXT) {
-        command.text = rest;
-        fits = command.to.len > 0 && command.text.len > 0;
-    } else {
-        fits = skip_blanks(rest).len == 0;
+    for (unsigned i = 0; i < shape->words_max; i++) {
+        *words[i] = next_word(&rest);
+        count += words[i]->len > 0;
     }
-    if (!fits) {
+    if (shape->text)
+        command.text = shape->sent ? rest : trim(rest);
+    fits = count >= shape->words_min && (shape->text || trim(rest).len == 0);
+    if (!fits || (shape->sent && command.text.len == 0)) {
         *ret_reason = rows[kind].usage;
         return -EINVAL;
     }
@@ -62,33 +84,70 @@ static int fill(enum command_kind kind, struct bytes rest, struct command *ret,
     return 0;
 }
 
+/* A command of the original client: its '!' stands where others have a slash. */
+static int find_exclaimed(struct bytes name)
+{
+    for (enum command_kind kind = COMMAND_SAY + 1; kind < COMMAND_COUNT; kind++)
+        if (rows[kind].other && rows[kind].other[0] == '!' && bytes_is(name, rows[kind].other))
+            return (int)kind;
+    return -ENOENT;
+}
+
+int command_find(struct bytes name)
+{
+    int kind = name.len > 0 && name.data[0] == '!' ? find_exclaimed(name) : -ENOENT;
+
+    if (name.len > 0 && name.data[0] == '/') {
+        name.data++;
+        name.len--;
+    }
+    for (int i = COMMAND_SAY + 1; i < COMMAND_COUNT && kind < 0; i++)
+        if (bytes_is(name, rows[i].name) ||
+            (rows[i].other && rows[i].other[0] != '!' && bytes_is(name, rows[i].other)))
+            kind = i;
+    return kind;
+}
+
 int command_parse(struct bytes line, struct command *ret, const char **ret_reason)
 {
-    struct bytes rest, name;
+    struct bytes rest = line, name;
+    bool slash = line.len > 0 && line.data[0] == '/';
+    int kind;
 
-    if (line.len == 0 || line.data[0] != '/') {
+    if (line.len > 1 && slash && line.data[1] == '/') {
+        *ret = (struct command){.kind = COMMAND_SAY, .text = {line.data + 1, line.len - 1}};
+        return 0;
+    }
+    name = line.len > 0 && line.data[0] != ' ' ? next_word(&rest) : (struct bytes){0};
+    kind = slash ? command_find(name) : find_exclaimed(name);
+    if (kind >= 0)
+        return fill((enum command_kind)kind, rest, ret, ret_reason);
+    if (!slash) {
         *ret = (struct command){.kind = COMMAND_SAY, .text = line};
         return 0;
     }
-    rest = (struct bytes){line.data + 1, line.len - 1};
-    if (rest.len > 0 && rest.data[0] == '/') {
-        *ret = (struct command){.kind = COMMAND_SAY, .text = rest};
-        return 0;
-    }
-    name = rest.len > 0 && rest.data[0] != ' ' ? next_word(&rest) : (struct bytes){0};
-    for (enum command_kind kind = COMMAND_SAY + 1; kind < COMMAND_COUNT; kind++)
-        if (bytes_is(name, rows[kind].name))
-            return fill(kind, rest, ret, ret_reason);
     *ret_reason = "there is no such command; /help shows them, and // begins a text with /";
     return -EINVAL;
 }
 
+const char *command_name(enum command_kind kind)
+{
+    return rows[kind].name;
+}
+
+void command_write_usage(FILE *out, enum command_kind kind)
+{
+    char usage[48];
+
+    snprintf(usage, sizeof(usage), "/%s %s", rows[kind].name, rows[kind].arguments);
+    fprintf(out, "%-28s %s\n", usage, rows[kind].help);
+}
+
 void command_write_help(FILE *out)
 {
-    for (enum command_kind kind = COMMAND_SAY + 1; kind < COMMAND_COUNT; kind++) {
-        char usage[32];
-        snprintf(usage, sizeof(usage), "/%s %s", rows[kind].name, rows[kind].arguments);
-        fprintf(out, "%-14s %s\n", usage, rows[kind].help);
-    }
-    fputs("Any other line is sent; a line that begins with // is sent with one /.\n", out);
+    for (enum command_kind kind = COMMAND_SAY + 1; kind < COMMAND_COUNT; kind++)
+        command_write_usage(out, kind);
+    fputs("!whisper, !change and !member are /whisper, /nick and /names.\n"
+          "Any other line is sent; a line that begins with // is sent with one /.\n",
+          out);
 }

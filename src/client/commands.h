@@ -1,4 +1,4 @@
-/* The commands of line mode: what a typed line means.
+/* The commands at a terminal, in line mode and on the full screen: what a typed line means.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
@@ -8,24 +8,53 @@
 
 #include <stdio.h>
 
-/* What is behind a command's name. */
+/* What stands behind a command's name. */
 enum command_shape {
     COMMAND_ALONE,
-    COMMAND_TO_MAYBE, /* [TO] */
-    COMMAND_TO_TEXT,  /* TO TEXT */
+    COMMAND_WORD,       /* WORD */
+    COMMAND_MAYBE_WORD, /* [WORD] */
+    COMMAND_WORDS,      /* WORD [WORD] */
+    COMMAND_WORD_TEXT,  /* WORD TEXT */
+    COMMAND_MAYBE_TEXT, /* [TEXT] */
 };
 
-/* X(symbol, name, shape, arguments as shown, help) */
+/* X(symbol, name, another name or NULL, shape, arguments as shown, help) */
 #define COMMAND_TABLE(X)                                                                           \
-    X(MSG, "msg", COMMAND_TO_TEXT, "TO TEXT", "send TEXT to a user, a #room, or * for everyone")   \
-    X(TO, "to", COMMAND_TO_MAYBE, "[TO]", "send lines to TO from now on; alone: tell who it is")   \
-    X(STATUS, "status", COMMAND_ALONE, "", "tell how this client and the server stand")            \
-    X(HELP, "help", COMMAND_ALONE, "", "show this")                                                \
-    X(QUIT, "quit", COMMAND_ALONE, "", "end multichat")
+    X(JOIN, "join", "j", COMMAND_WORD, "#ROOM", "enter a room; one that is not there is made")     \
+    X(PART, "part", "leave", COMMAND_MAYBE_WORD, "[#ROOM]", "leave a room for good")               \
+    X(MSG, "msg", NULL, COMMAND_WORD_TEXT, "TO TEXT",                                              \
+      "send TEXT to a user, a #room, or * for everyone")                                           \
+    X(WHISPER, "whisper", "!whisper", COMMAND_WORD_TEXT, "USER TEXT",                              \
+      "say TEXT in this room to USER alone")                                                       \
+    X(TO, "to", "query", COMMAND_MAYBE_WORD, "[TO]",                                               \
+      "talk to a user, a #room or * (everyone) from now on; alone: tell who it is")                \
+    X(NICK, "nick", "!change", COMMAND_WORD, "NAME", "change the name that others see")            \
+    X(NAMES, "names", "!member", COMMAND_MAYBE_WORD, "[#ROOM]", "name the members of a room")      \
+    X(WHO, "who", NULL, COMMAND_MAYBE_WORD, "[#ROOM]", "list the members, and who is present")     \
+    X(TOPIC, "topic", NULL, COMMAND_MAYBE_TEXT, "[TEXT]",                                          \
+      "show what this room is about, or change it; \"-\" clears it")                               \
+    X(LIST, "list", "rooms", COMMAND_ALONE, "", "list the rooms of the server")                    \
+    X(INVITE, "invite", NULL, COMMAND_WORDS, "USER [#ROOM]", "invite USER to a room")              \
+    X(KICK, "kick", "remove", COMMAND_WORDS, "USER [#ROOM]", "put USER out of a room (operators)") \
+    X(ACCESS, "access", NULL, COMMAND_WORDS, "open|closed [#ROOM]",                                \
+      "let anyone into a room, or invited users only (operators)")                                 \
+    X(HISTORY, "history", NULL, COMMAND_MAYBE_TEXT, "[DAY|COUNT|FROM-TO]",                         \
+      "show what was said: today, yesterday, 2026-11-21, the last 50, numbers 10-20")              \
+    X(SEARCH, "search", NULL, COMMAND_MAYBE_TEXT, "[TEXT]",                                        \
+      "find TEXT in what is shown, upwards; alone: further up")                                    \
+    X(IGNORE, "ignore", NULL, COMMAND_MAYBE_WORD, "[USER]",                                        \
+      "hide what USER says; alone: list who is ignored")                                           \
+    X(UNIGNORE, "unignore", NULL, COMMAND_WORD, "USER", "show it again")                           \
+    X(WIN, "win", "window", COMMAND_MAYBE_WORD, "[N|NAME|close]",                                  \
+      "go to a window; alone: list them; close: this one")                                         \
+    X(CLEAR, "clear", NULL, COMMAND_ALONE, "", "empty this window; the history stays")             \
+    X(STATUS, "status", NULL, COMMAND_ALONE, "", "tell how this client and the server stand")      \
+    X(HELP, "help", NULL, COMMAND_MAYBE_WORD, "[COMMAND]", "show this")                            \
+    X(QUIT, "quit", "exit", COMMAND_ALONE, "", "end multichat")
 
 enum command_kind {
-    COMMAND_SAY, /* no command: text for the current recipient; "//x" says "/x" */
-#define X(symbol, name, shape, arguments, help) COMMAND_##symbol,
+    COMMAND_SAY, /* no command: text for where one is; "//x" says "/x" */
+#define X(symbol, name, other, shape, arguments, help) COMMAND_##symbol,
     COMMAND_TABLE(X)
 #undef X
         COMMAND_COUNT
@@ -33,13 +62,21 @@ enum command_kind {
 
 struct command {
     enum command_kind kind;
-    struct bytes to;   /* empty where there is none */
-    struct bytes text; /* empty where there is none */
+    struct bytes word;   /* empty where there is none, as the others */
+    struct bytes second; /* of two words */
+    struct bytes text;   /* without blanks around it, but for what is sent */
 };
 
 /* Parses a line without its newline; the parts point into it. 0 or -EINVAL with the reason in
  * words (static). */
 MUST_USE int command_parse(struct bytes line, struct command *ret, const char **ret_reason);
 
-/* One line for each command. */
+/* The name behind the slash, or "" for text. */
+const char *command_name(enum command_kind kind);
+
+/* The command of that name, its slash or '!' left out or not; -ENOENT. */
+MUST_USE int command_find(struct bytes name);
+
+/* One line for each command, and what else there is to know; or the one line of `kind`. */
 void command_write_help(FILE *out);
+void command_write_usage(FILE *out, enum command_kind kind);

@@ -225,7 +225,8 @@ static void stored(struct courier *courier, struct courier_flight *flight,
                                           .code = "",
                                           .reason = "",
                                           .conversation = sent->conversation,
-                                          .seq = sent->seq};
+                                          .seq = sent->seq,
+                                          .time_ms = sent->time_ms};
 
     land(courier, flight, now);
     if (++courier->calm >= COURIER_WINDOW)

@@ -49,7 +49,7 @@ struct courier_report {
     const char *reason;                  /* in words, as the server or the system gave it */
     uint64_t pause_us;                   /* LIMITED: until it is sent again */
     struct v2_conversation conversation; /* STORED: where, and its number there */
-    uint64_t seq;
+    uint64_t seq, time_ms;
 };
 
 #define COURIER_LIMIT_TOLD_US (3 * USEC_PER_SEC) /* a shorter pause is not worth a word */

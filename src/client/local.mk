@@ -2,20 +2,23 @@
 noinst_LIBRARIES += src/client/libclient.a
 src_client_libclient_a_SOURCES = \
 	src/client/account.c src/client/account.h \
+	src/client/arriving.c src/client/arriving.h \
+	src/client/asking.c src/client/asking.h \
 	src/client/attachment.c src/client/attachment.h \
 	src/client/client.c src/client/client.h \
 	src/client/commands.c src/client/commands.h \
+	src/client/completion.c src/client/completion.h \
 	src/client/courier.c src/client/courier.h \
 	src/client/crew.c src/client/crew.h \
 	src/client/cursors.c src/client/cursors.h \
 	src/client/device.c src/client/device.h \
+	src/client/doing.c src/client/doing.h \
 	src/client/echo.c src/client/echo.h \
 	src/client/entry.c src/client/entry.h \
 	src/client/exchange.c src/client/exchange.h \
 	src/client/folder.c src/client/folder.h \
-	src/client/input.c src/client/input.h \
-	src/client/input-lines.c src/client/input-lines.h \
 	src/client/hook.c src/client/hook.h \
+	src/client/input.c src/client/input.h \
 	src/client/known-servers.c src/client/known-servers.h \
 	src/client/letter.c src/client/letter.h \
 	src/client/listening.c src/client/listening.h \
@@ -32,10 +35,14 @@ src_client_libclient_a_SOURCES = \
 	src/client/modes/send.c \
 	src/client/modes/sending.c src/client/modes/sending.h \
 	src/client/options.c src/client/options.h \
+	src/client/mention.c src/client/mention.h \
+	src/client/notebook.c src/client/notebook.h \
+	src/client/notify.c src/client/notify.h \
 	src/client/outbox.c src/client/outbox.h \
 	src/client/output.c src/client/output.h \
 	src/client/password.c src/client/password.h \
 	src/client/poller.c src/client/poller.h \
+	src/client/posting.c src/client/posting.h \
 	src/client/printable.c src/client/printable.h \
 	src/client/push-dialogue.c src/client/push-dialogue.h \
 	src/client/pushes.c src/client/pushes.h \
@@ -50,9 +57,15 @@ src_client_libclient_a_SOURCES = \
 	src/client/show.c src/client/show.h \
 	src/client/terminal.h \
 	src/client/trust.c src/client/trust.h \
-	src/client/when.c src/client/when.h
+	src/client/view.h src/client/view-line.c \
+	src/client/when.c src/client/when.h \
+	src/client/windows.c src/client/windows.h
 if HAVE_READLINE
-src_client_libclient_a_SOURCES += src/client/terminal.c
+src_client_libclient_a_SOURCES += \
+	src/client/screen-keys.c \
+	src/client/terminal.c \
+	src/client/terminal-keys.c src/client/terminal-keys.h \
+	src/client/view-screen.c src/client/view-screen.h
 else
 src_client_libclient_a_SOURCES += src/client/terminal-none.c
 endif

@@ -104,6 +104,7 @@ enum option_id {
     OPTION_TIMEOUT,
     OPTION_JSON,
     OPTION_VERBOSE,
+    OPTION_LINE,
     OPTION_HELP,
     OPTION_VERSION,
     OPTION_IDS,
@@ -176,6 +177,8 @@ static const struct option_row {
                      "one JSON object a line"},
     [OPTION_VERBOSE] = {"verbose", NULL, NULL, NULL, MODE_LINE | MODE_RECV,
                         "tell how messages arrive when that changes"},
+    [OPTION_LINE] = {"line", NULL, NULL, NULL, MODE_LINE,
+                     "at a terminal: line by line, not on the full screen"},
     [OPTION_HELP] = {"help", NULL, NULL, NULL, EVERYWHERE, "show this; also -h"},
     [OPTION_VERSION] = {"version", NULL, NULL, NULL, EVERYWHERE, "show the version"},
 };
@@ -377,6 +380,7 @@ static int apply(const char *given[OPTION_IDS], struct invocation *invocation, c
     invocation->wait = given[OPTION_WAIT] != NULL;
     invocation->json = given[OPTION_JSON] != NULL;
     invocation->verbose = given[OPTION_VERBOSE] != NULL;
+    invocation->lines = given[OPTION_LINE] != NULL;
     invocation->password_fd = given[OPTION_PASSWORD_FD] ? (int)run.password_fd : PASSWORD_FD_NONE;
     invocation->new_password_fd =
         given[OPTION_NEW_PASSWORD_FD] ? (int)run.new_password_fd : PASSWORD_FD_NONE;

@@ -37,6 +37,7 @@ struct invocation {
     bool notices;
     const char *exec; /* a command, argv's; NULL when it was not given */
     bool verbose;
+    bool lines;              /* line mode, also where the full screen could be */
     int password_fd;         /* PASSWORD_FD_NONE when it was not given */
     int new_password_fd;     /* the same */
     char *new_password_file; /* NULL when it was not given */

@@ -138,7 +138,6 @@ static void write_note(FILE *out, const struct v2_frame *note, int kind)
 
     if (kind == V2_NOTE_TOPIC && note->text.len == 0)
         words = "%A has cleared the topic of %R";
-    fputs("-- ", out);
     for (; *words; words++) {
         if (*words == '%')
             write_word(out, note, *++words);
@@ -170,10 +169,12 @@ static void write_line(FILE *out, const struct v2_frame *entry, bool own, bool a
     write_time(out, entry->time_ms / 1000, now);
     if (again)
         fputs("(may have been shown before) ", out);
-    if (entry->verb == V2_VERB_NOTE)
+    if (entry->verb == V2_VERB_NOTE) {
+        fputs("-- ", out);
         write_note(out, entry, kind);
-    else
+    } else {
         write_text(out, entry, own);
+    }
     fputc('\n', out);
 }
 
@@ -194,4 +195,22 @@ char *printable_message(const struct v2_frame *entry, bool own, bool again, time
         return NULL;
     }
     return line;
+}
+
+char *printable_note(const struct v2_frame *note)
+{
+    int kind = v2_note_of(note->kind);
+    char *words = NULL;
+    size_t size;
+    FILE *out = open_memstream(&words, &size);
+
+    if (!out)
+        return NULL;
+    if (kind >= 0)
+        write_note(out, note, kind);
+    if (fclose(out) != 0) {
+        free(words);
+        return NULL;
+    }
+    return words;
 }

@@ -30,3 +30,7 @@ void printable_write(FILE *out, struct bytes text, enum printable_kind kind);
  * shown: a note of a kind that is not known, or a new name that is told to a room, for everyone is
  * told of it too. Freed by the caller; NULL without memory. */
 MUST_USE char *printable_message(const struct v2_frame *entry, bool own, bool again, time_t now);
+
+/* What a note says, of a kind that is known: "Bob (bob) has joined #room". Freed by the caller;
+ * NULL without memory. */
+MUST_USE char *printable_note(const struct v2_frame *note);

@@ -410,6 +410,19 @@ struct notice *session_next_notice(struct session *session)
     return notice;
 }
 
+const char *session_reach(struct session *session)
+{
+    static const char *const words[] = {[REACHED_BY_NOTHING] = "connecting",
+                                        [REACHED_BY_PUSHES] = "push",
+                                        [REACHED_BY_LINK] = "attached"};
+    const char *word;
+
+    pthread_mutex_lock(&session->lock);
+    word = session->server_state == SERVER_AWAY ? "no server" : words[session->reached_by];
+    pthread_mutex_unlock(&session->lock);
+    return word;
+}
+
 static const char *word_of(enum server_state state)
 {
     static const char *const words[] = {

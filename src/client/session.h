@@ -170,5 +170,8 @@ void session_notice(struct session *session, const char *format, ...) PRINTF_LIK
 /* Input: the oldest notice, or NULL; freed by the caller. */
 struct notice *session_next_notice(struct session *session);
 
+/* The same in a word or two (static): "push", "attached", "no server" … */
+const char *session_reach(struct session *session);
+
 /* How this client stands, in lines for the user; freed by the caller. NULL without memory. */
 MUST_USE char *session_describe(struct session *session);

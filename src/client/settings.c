@@ -99,6 +99,16 @@ static const struct config_key settings_keys[] = {
      .max = 1ULL << 40,
      .unit = "bytes",
      .help = "most bytes of them"},
+    {.path = "bell",
+     .type = CONFIG_BOOL,
+     .offset = FIELD(bell),
+     .fallback = "true",
+     .help = "ring the terminal's bell for a whisper, a direct message, or the user's name"},
+    {.path = "notify",
+     .type = CONFIG_STRING,
+     .offset = FIELD(notify),
+     .fallback = "",
+     .help = "shell command that is run then, as notify-send"},
 };
 
 const struct config_table settings_table = {

@@ -29,6 +29,8 @@ struct settings {
     struct {
         uint64_t messages, bytes;
     } outbox;
+    bool bell;    /* rings when something is for the user himself */
+    char *notify; /* a shell command that is run then; "": none */
 };
 
 /* For config_table_load() and its kin. */

@@ -1,8 +1,10 @@
 /* terminal.h in a build without readline: no terminal is usable, so none of the rest is reached,
- * and input.c reads the terminal as it reads a pipe.
+ * nor is the full screen, and the terminal is read as a pipe is.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/terminal.h"
+
+#include "client/view.h"
 
 #include <errno.h>
 
@@ -11,7 +13,7 @@ bool terminal_usable(void)
     return false;
 }
 
-int terminal_open(const char *prompt, terminal_line_fn callback, void *userdata)
+int terminal_open(const char *prompt, const struct terminal_hooks *hooks)
 {
     return -ENOTTY;
 }
@@ -45,6 +47,7 @@ void terminal_resized(void)
 {
 }
 
-void terminal_suspend(void)
+struct view *view_screen_new(struct input *input)
 {
+    return NULL;
 }

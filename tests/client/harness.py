@@ -75,7 +75,9 @@ class Client:
         return child
 
     def terminal(self, server, *arguments, columns=60, **more):
-        terminal = Terminal(self.argv(server, *arguments, **more), self.env, columns)
+        """Line by line, not on the full screen."""
+        line = () if "passwd" in arguments else ("--line",)
+        terminal = Terminal(self.argv(server, *line, *arguments, **more), self.env, columns)
         self.running.append(terminal.child)
         return terminal
 

@@ -1,7 +1,6 @@
-/* Lines: reading them by pieces, what they mean, what may be sent, and knowing them again.
+/* Lines: reading them by pieces, what may be sent, and knowing them again.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "client/commands.h"
 #include "client/echo.h"
 #include "client/letter.h"
 #include "client/lines.h"
@@ -69,44 +68,6 @@ static void test_lines(void **state)
         }
 }
 
-static void check_command(const char *line, int kind, const char *to, const char *text)
-{
-    struct command command = {0};
-    const char *reason = NULL;
-    int r = command_parse(bytes_of(line), &command, &reason);
-
-    if (kind < 0) {
-        assert_int_equal(r, -EINVAL);
-        assert_non_null(reason);
-        return;
-    }
-    assert_int_equal(r, 0);
-    assert_int_equal(command.kind, kind);
-    assert_true(bytes_is(command.to, to));
-    assert_true(bytes_is(command.text, text));
-}
-
-static void test_commands(void **state)
-{
-    check_command("hello /quit", COMMAND_SAY, "", "hello /quit");
-    check_command("", COMMAND_SAY, "", "");
-    check_command("//quit", COMMAND_SAY, "", "/quit");
-    check_command("/msg bob  two  blanks ", COMMAND_MSG, "bob", " two  blanks ");
-    check_command("/msg  #room a:b", COMMAND_MSG, "#room", "a:b");
-    check_command("/to bob", COMMAND_TO, "bob", "");
-    check_command("/to", COMMAND_TO, "", "");
-    check_command("/quit ", COMMAND_QUIT, "", "");
-    check_command("/help", COMMAND_HELP, "", "");
-    check_command("/msg bob", -1, NULL, NULL);
-    check_command("/msg bob ", -1, NULL, NULL);
-    check_command("/msg", -1, NULL, NULL);
-    check_command("/to a b", -1, NULL, NULL);
-    check_command("/quit now", -1, NULL, NULL);
-    check_command("/", -1, NULL, NULL);
-    check_command("/QUIT", -1, NULL, NULL);
-    check_command("/ msg bob x", -1, NULL, NULL);
-}
-
 static void test_recipients(void **state)
 {
     static const char *const good[] = {"bob", "#room", "*", "한국", "a.b@c"};
@@ -162,8 +123,9 @@ static void test_echo(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),      cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_recipients), cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_recipients),
+        cmocka_unit_test(test_texts),
         cmocka_unit_test(test_echo),
     };
 

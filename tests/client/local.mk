@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 client_units = \
 	tests/client/account-test \
+	tests/client/commands-test \
 	tests/client/courier-test \
 	tests/client/cursors-test \
 	tests/client/device-test \
@@ -9,11 +10,13 @@ client_units = \
 	tests/client/lines-test \
 	tests/client/link-test \
 	tests/client/options-test \
+	tests/client/notebook-test \
 	tests/client/outbox-test \
 	tests/client/printable-test \
 	tests/client/push-dialogue-test \
 	tests/client/reach-test \
-	tests/client/trust-test
+	tests/client/trust-test \
+	tests/client/windows-test
 check_PROGRAMS += $(client_units)
 TESTS += $(client_units)
 
@@ -58,6 +61,12 @@ tests_client_push_dialogue_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_push_dialogue_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_reach_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_reach_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_commands_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_commands_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_notebook_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_notebook_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_windows_test_CFLAGS = $(UNIT_CFLAGS)
+tests_client_windows_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_trust_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_trust_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 endif
