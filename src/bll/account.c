@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/internal.h"
 #include "util/log.h"
+#include "util/utf8.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,6 +23,50 @@ int account_subscription(const struct account *account, uint64_t conversation)
         if (account->subscriptions[i].conversation->id == conversation)
             return (int)i;
     return -1;
+}
+
+static const struct conversation *room_at(const struct account *account, unsigned index)
+{
+    const struct conversation *conversation = account->subscriptions[index].conversation;
+
+    return conversation->kind == CONVERSATION_ROOM ? conversation : NULL;
+}
+
+static int room_numbered(const struct account *account, uint64_t number)
+{
+    for (unsigned i = 0; i < account->subscription_count; i++) {
+        const struct conversation *conversation = room_at(account, i);
+        if (conversation && conversation->number == number)
+            return (int)i;
+    }
+    return -ENOENT;
+}
+
+static int room_alike(const struct account *account, struct bytes room)
+{
+    char *folded;
+    int found = -ENOENT, r = utf8_fold(room, &folded);
+
+    if (r < 0)
+        return r == -ENOMEM ? r : -ENOENT;
+    for (unsigned i = 0; i < account->subscription_count && found < 0; i++) {
+        const struct conversation *conversation = room_at(account, i);
+        if (conversation && conversation->folded && strcmp(conversation->folded, folded) == 0)
+            found = (int)i;
+    }
+    free(folded);
+    return found;
+}
+
+int account_room(const struct account *account, struct bytes room)
+{
+    for (unsigned i = 0; i < account->subscription_count; i++) {
+        const struct conversation *conversation = room_at(account, i);
+        if (conversation && bytes_is(room, conversation->name))
+            return (int)i;
+    }
+    return room_number(room) != 0 ? room_numbered(account, room_number(room))
+                                  : room_alike(account, room);
 }
 
 void account_pin(struct account *account)

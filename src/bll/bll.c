@@ -105,6 +105,25 @@ void bll_refuse_v1(struct bll *bll, void *reply, enum proto_error error)
     answer_error(bll, reply, error, NULL, true);
 }
 
+enum proto_error bll_outcome_error(enum dal_outcome outcome)
+{
+    switch (outcome) {
+    case DAL_MISSING:
+        return PROTO_ERROR_UNKNOWN;
+    case DAL_UNAVAILABLE:
+        return PROTO_ERROR_UNAVAILABLE;
+    case DAL_UNCERTAIN:
+        return PROTO_ERROR_UNCERTAIN;
+    default:
+        return PROTO_ERROR_INTERNAL;
+    }
+}
+
+enum proto_error bll_submit_error(int error)
+{
+    return error == -EAGAIN ? PROTO_ERROR_BUSY : PROTO_ERROR_INTERNAL;
+}
+
 static struct network *append(struct network *to, const struct network *from, size_t count)
 {
     if (count > 0)

@@ -8,7 +8,10 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/internal.h"
 
+#include "util/utf8.h"
+
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #define TAIL_INITIAL 4 /* entries; a power of two, as every size of the ring is */
@@ -125,26 +128,54 @@ struct conversation *conversation_ref(struct conversation *conversation)
     return conversation;
 }
 
-struct conversation *conversation_get(struct bll *bll, const struct conversation_record *record)
+struct conversation *conversation_find(struct bll *bll, uint64_t id)
 {
-    size_t name_size = strlen(record->name) + 1;
     struct conversation *conversation;
 
-    HASH_FIND(hh, bll->conversations, &record->id, sizeof(record->id), conversation);
-    if (!conversation) {
-        conversation = calloc(1, sizeof(*conversation) + name_size);
-        if (!conversation)
-            return NULL;
-        list_init(&conversation->subscriptions);
-        conversation->id = record->id;
-        conversation->kind = record->kind;
-        memcpy(conversation->name, record->name, name_size);
-        HASH_ADD(hh, bll->conversations, id, sizeof(conversation->id), conversation);
-        if (!conversation->hh.tbl) { /* the table could not grow */
-            free(conversation);
-            return NULL;
-        }
+    HASH_FIND(hh, bll->conversations, &id, sizeof(id), conversation);
+    return conversation;
+}
+
+static void conversation_free(struct conversation *conversation)
+{
+    free(conversation->folded);
+    free(conversation);
+}
+
+/* NULL without memory. */
+static struct conversation *conversation_new(struct bll *bll,
+                                             const struct conversation_record *record)
+{
+    size_t name_size = strlen(record->name) + 1;
+    struct conversation *conversation = calloc(1, sizeof(*conversation) + name_size);
+
+    if (!conversation)
+        return NULL;
+    list_init(&conversation->subscriptions);
+    conversation->id = record->id;
+    conversation->kind = record->kind;
+    conversation->number = record->number;
+    memcpy(conversation->name, record->name, name_size);
+    if (record->kind == CONVERSATION_ROOM &&
+        utf8_fold(bytes_of(record->name), &conversation->folded) == -ENOMEM) {
+        free(conversation);
+        return NULL;
     }
+    HASH_ADD(hh, bll->conversations, id, sizeof(conversation->id), conversation);
+    if (conversation->hh.tbl)
+        return conversation;
+    conversation_free(conversation); /* the table could not grow */
+    return NULL;
+}
+
+struct conversation *conversation_get(struct bll *bll, const struct conversation_record *record)
+{
+    struct conversation *conversation = conversation_find(bll, record->id);
+
+    if (!conversation)
+        conversation = conversation_new(bll, record);
+    if (!conversation)
+        return NULL;
     if (record->end > conversation->end)
         conversation->end = record->end;
     return conversation_ref(conversation);
@@ -157,7 +188,7 @@ void conversation_unref(struct bll *bll, struct conversation *conversation)
         return;
     tail_clear(bll, conversation);
     HASH_DELETE(hh, bll->conversations, conversation);
-    free(conversation);
+    conversation_free(conversation);
 }
 
 static bool has_present_member(const struct conversation *conversation)
@@ -183,6 +214,18 @@ void conversation_reaches(struct bll *bll, struct conversation *conversation, ui
     }
 }
 
+/* What it has said itself the device has, if it has all that comes before. */
+static void take_note(struct bll *bll, struct device *device, unsigned index,
+                      const struct message *message)
+{
+    const struct cursor *cursor = &device->cursors[index];
+
+    if (delivery_passes_over(device, message) && cursor->acked == cursor->sent &&
+        cursor->acked + 1 == message->seq)
+        cursor_advance(bll, device, index, message->seq);
+    delivery_consider(bll, device);
+}
+
 /* Those to whom messages flow get it at once, if it is all that they wait for. */
 static void tell_members(struct bll *bll, struct conversation *conversation,
                          struct message *message)
@@ -194,7 +237,7 @@ static void tell_members(struct bll *bll, struct conversation *conversation,
         LIST_FOREACH (by_account, &account->devices) {
             struct device *device = LIST_ENTRY(by_account, struct device, by_account);
             if (!stream_offer(bll, device, index, message))
-                delivery_consider(bll, device);
+                take_note(bll, device, index, message);
         }
     }
 }
@@ -213,10 +256,8 @@ void conversation_committed(struct bll *bll, struct conversation *conversation,
 
 void bll_stored(struct bll *bll, struct message *message)
 {
-    struct conversation *conversation;
+    struct conversation *conversation = conversation_find(bll, message->conversation);
 
-    HASH_FIND(hh, bll->conversations, &message->conversation, sizeof(message->conversation),
-              conversation);
     if (conversation)
         conversation_committed(bll, conversation, message);
 }

@@ -14,11 +14,15 @@
 
 void cursor_advance(struct bll *bll, struct device *device, unsigned index, uint64_t seq)
 {
+    const struct conversation *conversation = device->account->subscriptions[index].conversation;
+
     device->cursors[index].acked = seq;
     if (device->cursors[index].sent < seq)
         device->cursors[index].sent = seq;
     if (!list_linked(&device->by_dirt))
         list_append(&bll->dirty, &device->by_dirt);
+    if (bll->awaited && conversation->kind == CONVERSATION_INBOX)
+        awaits_acknowledged(bll, conversation->id, seq);
 }
 
 static bool device_dirty(const struct device *device)

@@ -235,19 +235,31 @@ int delivery_read(struct bll *bll, struct device *device, unsigned index)
 
 /* -- starting --------------------------------------------------------------------------------- */
 
-bool delivery_is_own(const struct device *device, const struct message *message)
+static bool is_own(const struct device *device, const struct message *message)
 {
     return message->origin != 0 && message->origin == device->id &&
            message->conversation != device->account->inbox;
 }
 
-/* The first message that waits and is not the device's own, or NULL; `*ret_missing` as for
+/* Version 1 has no notes. */
+static bool is_untold(const struct device *device, const struct message *message)
+{
+    return !device_is_v2(device) && message->kind != MESSAGE_TEXT &&
+           message->kind != MESSAGE_ANNOUNCEMENT;
+}
+
+bool delivery_passes_over(const struct device *device, const struct message *message)
+{
+    return is_own(device, message) || is_untold(device, message);
+}
+
+/* The first message that waits and that the device gets, or NULL; `*ret_missing` as for
  * delivery_next(). */
-static struct message *next_of_others(struct bll *bll, struct device *device, int *ret_missing)
+static struct message *next_to_tell(struct bll *bll, struct device *device, int *ret_missing)
 {
     struct message *message = delivery_next(device, ret_missing);
 
-    while (message && delivery_is_own(device, message)) {
+    while (message && delivery_passes_over(device, message)) {
         delivery_acknowledge(bll, device, message);
         message = delivery_next(device, ret_missing);
     }
@@ -262,7 +274,7 @@ static enum delivery_start start_push(struct bll *bll, struct device *device)
 
     if (device->v1.current)
         return push1_start(bll, device);
-    message = next_of_others(bll, device, &missing);
+    message = next_to_tell(bll, device, &missing);
     if (missing >= 0) {
         if (delivery_read(bll, device, (unsigned)missing) < 0)
             delivery_rest(bll, device);
@@ -284,7 +296,7 @@ static enum delivery_start start_dial(struct bll *bll, struct device *device)
 {
     int missing;
 
-    (void)next_of_others(bll, device, &missing);
+    (void)next_to_tell(bll, device, &missing);
     if (dial_wanted(bll, device))
         return dial_start(bll, device);
     device_move(bll, device, DEVICE_QUIET);

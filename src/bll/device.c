@@ -164,7 +164,8 @@ static int restore(struct bll *bll, struct account *account, const struct device
     for (size_t i = 0; i < stored->cursor_count; i++) {
         const struct device_cursor *at = &stored->cursors[i];
         int index = at->device == record->id ? account_subscription(account, at->conversation) : -1;
-        if (index >= 0)
+        /* One from an earlier membership may be behind. */
+        if (index >= 0 && at->seq > device->cursors[index].acked)
             device->cursors[index] = (struct cursor){at->seq, at->seq, at->seq};
     }
     return 0;

@@ -61,15 +61,7 @@ bool stream_is_quiet(const struct stream *stream)
 static int build_frame(struct bll *bll, const struct conversation *conversation,
                        const struct message *message)
 {
-    struct v2_frame frame = {
-        .verb = V2_VERB_MSG,
-        .conversation = {.id = conversation->id, .name = bytes_of(conversation->name)},
-        .seq = message->seq,
-        .time_ms = message->time_ms,
-        .userid = message->userid,
-        .name = message->name,
-        .text = message->text,
-    };
+    const struct v2_frame frame = entry_frame(message, bytes_of(conversation->name));
     size_t size = v2_frame_max(message->text.len);
     struct built_frame *built = &bll->built;
     long len;
@@ -158,7 +150,7 @@ static enum stream_flow put_message(struct bll *bll, struct stream *stream, unsi
     struct device *device = stream->device;
     struct bytes frame = {0};
 
-    if (!delivery_is_own(device, message) &&
+    if (!delivery_passes_over(device, message) &&
         frame_of(bll, device->account->subscriptions[index].conversation, message, &frame) < 0)
         return FLOW_STALLED;
     return put_frame(bll, stream, index, message->seq, frame);

@@ -68,6 +68,7 @@ struct account {
     uint32_t auth_epoch;
     struct bucket sends;
     struct bucket dials;
+    struct bucket changes, requests;
     bool disabled;
     bool bulk;  /* the right to send without limits of rate */
     bool stale; /* changed in storage after what is known was read there */
@@ -89,8 +90,10 @@ struct conversation {
     unsigned tail_size, tail_first, tail_count;
     unsigned references;
     uint64_t id;
-    uint64_t end; /* number of the last message, as far as this process knows */
+    uint64_t end;    /* number of the last message, as far as this process knows */
+    uint64_t number; /* of a room, the small one; else 0 */
     enum conversation_kind kind;
+    char *folded; /* its name, where it is a room */
     char name[];
 };
 
@@ -213,6 +216,9 @@ struct bll_link {
     struct session session;  /* once signed on */
     uint64_t joined_us;      /* since when */
     unsigned owed;           /* what may still come back to it */
+    struct list awaits;      /* struct await */
+    unsigned await_count;
+    unsigned asks;           /* that are under way */
     struct list waiting;     /* frames that came since, struct waiting_frame */
     struct list by_wakening; /* on bll.awake once they may go on */
     unsigned waiting_count;
@@ -271,6 +277,7 @@ struct bll {
     struct list sought_in_vain; /* those of them that found nobody, oldest first */
     uint64_t changes;           /* that storage was told of, of all accounts together */
     struct conversation *conversations;
+    struct awaited *awaited;       /* inboxes of which acknowledgements are awaited */
     struct list by_use;            /* accounts, longest unused first */
     struct list awake;             /* links whose frames may go on */
     struct list stale;             /* accounts that could not be loaded anew yet */
@@ -312,6 +319,10 @@ void bll_answer_error(struct bll *bll, void *reply, enum proto_error error, cons
 void bll_count_refusal(struct bll *bll, enum proto_error error);
 /* As bll_answer_error(), uncounted, and the connection is closed. */
 void bll_refuse_v1(struct bll *bll, void *reply, enum proto_error error);
+/* What is answered when storage did not do what it was asked for, or did not take it (-EAGAIN,
+ * -ENOMEM). */
+enum proto_error bll_outcome_error(enum dal_outcome outcome);
+enum proto_error bll_submit_error(int error);
 /* True if version 1 is served to `from`; if version 2 is without TLS. */
 bool bll_serves(const struct bll *bll, const struct addr *from);
 bool bll_serves_plain(const struct bll *bll, const struct addr *from);
@@ -334,6 +345,11 @@ MUST_USE int account_get(struct bll *bll, struct bytes userid, struct account **
 struct bytes account_userid(const struct account *account);
 /* The place of a conversation among the memberships, or -1. */
 int account_subscription(const struct account *account, uint64_t conversation);
+/* The same of a room that is called so, "#name" or "#number", regardless of case and the like. Its
+ * place, -ENOENT, -ENOMEM. */
+MUST_USE int account_room(const struct account *account, struct bytes room);
+/* The account in memory with that user's id, or NULL. Is no use. */
+struct account *account_by_id(struct bll *bll, uint64_t user);
 void account_pin(struct account *account);
 void account_unpin(struct bll *bll, struct account *account);
 /* Frees it if it is MISSING and nothing waits any more. */
@@ -368,6 +384,13 @@ void account_tell_waiters(struct account *account, enum dal_outcome outcome);
 /* Tries again to load what could not be loaded anew; a bounded number a call. */
 void accounts_refresh(struct bll *bll);
 
+/* -- membership.c ------------------------------------------------------------------------------ */
+
+/* The account has become a member, or is none any more, in storage. */
+void membership_begin(struct bll *bll, struct account *account,
+                      const struct membership *membership);
+void membership_end(struct bll *bll, struct account *account, uint64_t conversation);
+
 /* -- seek.c ----------------------------------------------------------------------------------- */
 
 /* The account of that user if it is in memory: 0, and it is READY; counts as use. -EINPROGRESS: it
@@ -401,6 +424,8 @@ void signon_move(struct request_queue *to, struct request_queue *from);
 
 /* The conversation with one reference more; made if need be. NULL: no memory. */
 struct conversation *conversation_get(struct bll *bll, const struct conversation_record *record);
+/* NULL: it is not in memory. Borrowed. */
+struct conversation *conversation_find(struct bll *bll, uint64_t id);
 struct conversation *conversation_ref(struct conversation *conversation);
 void conversation_unref(struct bll *bll, struct conversation *conversation);
 /* `message` has been committed: it joins the tail, and who is present is delivered to. */
@@ -493,8 +518,9 @@ bool delivery_waits(const struct device *device);
 struct message *delivery_next(struct device *device, int *ret_missing);
 /* Reads a page of its subscription number `index`, from where it is. 0, or -errno. */
 MUST_USE int delivery_read(struct bll *bll, struct device *device, unsigned index);
-/* True for what the device itself said to many; what somebody writes to himself he wants to get. */
-bool delivery_is_own(const struct device *device, const struct message *message);
+/* True for what the device does not get: what it has said to many itself (but what somebody writes
+ * to himself he wants to get), and what its version cannot tell. */
+bool delivery_passes_over(const struct device *device, const struct message *message);
 
 enum delivery_start {
     DELIVERY_STARTED,
@@ -506,6 +532,11 @@ enum delivery_start {
 
 /* Starts the push of what is the ready device's current message. */
 enum delivery_start push1_start(struct bll *bll, struct device *device);
+
+/* -- entry.c ----------------------------------------------------------------------------------- */
+
+/* A message of the conversation of that name as the frame it is delivered in. Borrowed. */
+struct v2_frame entry_frame(const struct message *message, struct bytes conversation);
 
 /* -- cursors.c -------------------------------------------------------------------------------- */
 
@@ -524,6 +555,10 @@ void write_message(struct bll *bll, struct account *sender, const struct addr *f
                    struct bytes recipient, struct bytes text);
 /* The same for version 2. Signed on. */
 void send_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+/* What the link's user, whose display name is `name`, has done, for those whom it concerns; storage
+ * says where it goes. 0 or -ENOMEM. */
+MUST_USE int notice_new(struct bll_link *link, enum message_kind kind, struct bytes name,
+                        struct bytes text, struct message **ret);
 /* Takes what a message costs its sender and his address: 0, or the microseconds until it could be
  * taken. */
 MUST_USE uint64_t send_pay(struct bll *bll, struct account *sender, const struct addr *from);
@@ -540,6 +575,8 @@ void link_release(struct bll_link *link);
 bool link_speaks_v2(const struct bll_link *link);
 /* Answers a version 2 frame. */
 void link_answer(struct bll_link *link, void *reply, const struct v2_frame *frame);
+/* Writes a frame that nobody asked for, behind the answers that are owed. */
+void link_tell(struct bll_link *link, const struct v2_frame *frame);
 /* Refuses it: err:<code>:<key or verb>:<reason>. `reason` NULL: the code's own words. */
 void link_refuse(struct bll_link *link, void *reply, enum proto_error error, struct bytes about,
                  const char *reason);
@@ -649,3 +686,22 @@ bool stream_offer(struct bll *bll, struct device *device, unsigned index,
                   const struct message *message);
 /* Sends what the windows take. */
 void streams_run(struct bll *bll);
+
+/* -- rooms.c, members.c, names.c, history.c, unread.c: what is asked for beside messages --------
+ */
+
+/* join, part, look, topic, access, invite, remove */
+void room_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+void rooms_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+void who_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+void nick_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+void history_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+void unread_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+
+/* -- await.c ----------------------------------------------------------------------------------- */
+
+void await_frame(struct bll_link *link, const struct v2_frame *frame, void *reply);
+/* A device has acknowledged the conversation up to `seq`. */
+void awaits_acknowledged(struct bll *bll, uint64_t conversation, uint64_t seq);
+/* The link is over. */
+void awaits_drop(struct bll_link *link);

@@ -26,6 +26,7 @@ int bll_link_new(struct bll *bll, const struct addr *from, bool secure, void *co
     list_init(&link->by_account);
     list_init(&link->by_wakening);
     list_init(&link->waiting);
+    list_init(&link->awaits);
     *ret = link;
     return 0;
 }
@@ -48,6 +49,7 @@ static void link_leave(struct bll_link *link)
     struct account *account = link->account;
 
     stream_end(link->bll, link->stream);
+    awaits_drop(link);
     link->device = NULL;
     link->account = NULL;
     list_remove(&link->by_account);
@@ -111,6 +113,15 @@ static void answer(struct bll_link *link, void *reply, const struct v2_frame *fr
 void link_answer(struct bll_link *link, void *reply, const struct v2_frame *frame)
 {
     answer(link, reply, frame, false);
+}
+
+void link_tell(struct bll_link *link, const struct v2_frame *frame)
+{
+    const struct bll_outlet *outlet = &link->bll->outlet;
+    char out[ANSWER_MAX];
+
+    outlet->tell(outlet->userdata, link->connection,
+                 (struct bytes){.data = out, .len = build(frame, out)});
 }
 
 static struct v2_frame refusal(enum proto_error error, struct bytes about, const char *reason)

@@ -20,12 +20,14 @@ static int replace_text(char **text, const char *with)
     return 0;
 }
 
+/* One from an earlier membership may be behind. */
 static uint64_t stored_cursor(const struct dal_account *stored, uint64_t device,
                               const struct membership *membership)
 {
     for (size_t i = 0; i < stored->cursor_count; i++)
         if (stored->cursors[i].device == device &&
-            stored->cursors[i].conversation == membership->conversation.id)
+            stored->cursors[i].conversation == membership->conversation.id &&
+            stored->cursors[i].seq > membership->since)
             return stored->cursors[i].seq;
     return membership->since;
 }

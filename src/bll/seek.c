@@ -161,7 +161,7 @@ static void sought(void *userdata, enum dal_outcome outcome, const struct dal_ac
     seek_free(bll, seek);
 }
 
-static struct account *find_by_id(struct bll *bll, uint64_t user)
+struct account *account_by_id(struct bll *bll, uint64_t user)
 {
     struct account *account;
 
@@ -171,7 +171,7 @@ static struct account *find_by_id(struct bll *bll, uint64_t user)
 
 int account_get_id(struct bll *bll, uint64_t user, struct account **ret)
 {
-    struct account *account = find_by_id(bll, user);
+    struct account *account = account_by_id(bll, user);
     struct seek *seek;
     int r;
 
@@ -193,7 +193,7 @@ int account_get_id(struct bll *bll, uint64_t user, struct account **ret)
 
 struct request_queue *account_queue(struct bll *bll, uint64_t user)
 {
-    struct account *account = find_by_id(bll, user);
+    struct account *account = account_by_id(bll, user);
 
     return account ? &account->waiting : &seek_find(bll, user)->waiting;
 }

@@ -46,6 +46,8 @@ enum cost {
     COST_SIGNON,   /* its address's sign-ons */
     COST_PASSWORD, /* the same, and there must be a failure left to make */
     COST_SEND,     /* its address's and its user's messages */
+    COST_CHANGE,   /* its user's changes */
+    COST_REQUEST,  /* its user's requests */
 };
 
 struct rule {
@@ -64,6 +66,19 @@ static const struct rule rules[V2_VERB_COUNT] = {
     [V2_VERB_DETACH] = {stream_detach, SPEAKER_DEVICE, COST_NOTHING},
     [V2_VERB_PROOF] = {stream_proof, SPEAKER_ANYBODY, COST_NOTHING},
     [V2_VERB_ACK] = {stream_ack, SPEAKER_DEVICE, COST_NOTHING},
+    [V2_VERB_JOIN] = {room_frame, SPEAKER_SIGNED_ON, COST_CHANGE},
+    [V2_VERB_PART] = {room_frame, SPEAKER_SIGNED_ON, COST_CHANGE},
+    [V2_VERB_LOOK] = {room_frame, SPEAKER_SIGNED_ON, COST_REQUEST},
+    [V2_VERB_ROOMS] = {rooms_frame, SPEAKER_SIGNED_ON, COST_REQUEST},
+    [V2_VERB_WHO] = {who_frame, SPEAKER_SIGNED_ON, COST_REQUEST},
+    [V2_VERB_NICK] = {nick_frame, SPEAKER_SIGNED_ON, COST_CHANGE},
+    [V2_VERB_TOPIC] = {room_frame, SPEAKER_SIGNED_ON, COST_CHANGE},
+    [V2_VERB_ACCESS] = {room_frame, SPEAKER_SIGNED_ON, COST_CHANGE},
+    [V2_VERB_REMOVE] = {room_frame, SPEAKER_SIGNED_ON, COST_CHANGE},
+    [V2_VERB_INVITE] = {room_frame, SPEAKER_SIGNED_ON, COST_CHANGE},
+    [V2_VERB_HISTORY] = {history_frame, SPEAKER_SIGNED_ON, COST_REQUEST},
+    [V2_VERB_UNREAD] = {unread_frame, SPEAKER_DEVICE, COST_REQUEST},
+    [V2_VERB_AWAIT] = {await_frame, SPEAKER_SIGNED_ON, COST_REQUEST},
     [V2_VERB_PING] = {handle_ping, SPEAKER_ANYBODY, COST_NOTHING},
     [V2_VERB_GOODBYE] = {handle_goodbye, SPEAKER_ANYBODY, COST_NOTHING},
 };
@@ -94,26 +109,57 @@ static const char *speaker_refusal(const struct bll_link *link, enum speaker spe
     return NULL;
 }
 
-/* What a frame has to wait for, in microseconds; 0: it has been paid for. */
-static uint64_t pay(struct bll_link *link, enum cost cost)
+/* These say what a frame has to wait for, in microseconds; 0: it has been paid for. */
+
+static uint64_t pay_for_message(struct bll_link *link)
+{
+    uint64_t wait = send_pay(link->bll, link->account, &link->from);
+
+    if (wait > 0)
+        bll_count_refusal(link->bll, PROTO_ERROR_LIMITED);
+    return wait;
+}
+
+static uint64_t pay_for_ask(struct bll_link *link, struct bucket *bucket, const struct rate *rate)
+{
+    uint64_t wait = link->account->bulk ? 0 : bucket_take(bucket, rate, bll_now(link->bll));
+
+    metrics_add(link->bll->metrics, METRIC_ASKS_LIMITED, wait > 0);
+    return wait;
+}
+
+static uint64_t pay_for_signon(struct bll_link *link, enum cost cost)
 {
     struct bll *bll = link->bll;
     const struct bll_rates *rates = &bll->config.rates;
     uint64_t now = bll_now(bll), wait = 0;
 
-    if (cost == COST_SEND) {
-        wait = send_pay(bll, link->account, &link->from);
-        if (wait > 0)
-            bll_count_refusal(bll, PROTO_ERROR_LIMITED);
-        return wait;
-    }
     if (cost == COST_PASSWORD)
         wait = rate_table_wait(bll->failure_rates, &rates->failures_per_address, &link->from, now);
-    if (cost != COST_NOTHING && wait == 0)
+    if (wait == 0)
         wait = rate_table_take(bll->signon_rates, &rates->signons_per_address, &link->from, now);
-    if (wait > 0)
-        metrics_add(bll->metrics, METRIC_SIGNONS_LIMITED, 1);
+    metrics_add(bll->metrics, METRIC_SIGNONS_LIMITED, wait > 0);
     return wait;
+}
+
+static uint64_t pay(struct bll_link *link, enum cost cost)
+{
+    const struct bll_rates *rates = &link->bll->config.rates;
+
+    switch (cost) {
+    case COST_NOTHING:
+        return 0;
+    case COST_SEND:
+        return pay_for_message(link);
+    case COST_CHANGE:
+        return pay_for_ask(link, &link->account->changes, &rates->changes_per_user);
+    case COST_REQUEST:
+        return pay_for_ask(link, &link->account->requests, &rates->requests_per_user);
+    case COST_SIGNON:
+    case COST_PASSWORD:
+        break;
+    }
+    return pay_for_signon(link, cost);
 }
 
 /* What a refusal of the frame is about: the key of a message, if it can be read, else the verb. */

@@ -22,6 +22,9 @@ struct write {
     struct conversation *conversation;
     struct message *message;
     void *reply;
+    struct bytes name; /* of the conversation, as the sender says it; in `recipient` */
+    struct bytes room; /* of a whisper, the same; else empty */
+    bool is_outside;   /* of a whisper: it is the sender who is no member of the room */
     size_t recipient_len;
     char recipient[];
 };
@@ -48,26 +51,6 @@ static void write_refuse(struct write *write, enum proto_error error, const char
     write_end(write);
 }
 
-static enum proto_error outcome_error(enum dal_outcome outcome)
-{
-    switch (outcome) {
-    case DAL_MISSING:
-        return PROTO_ERROR_UNKNOWN;
-    case DAL_UNAVAILABLE:
-        return PROTO_ERROR_UNAVAILABLE;
-    case DAL_UNCERTAIN:
-        return PROTO_ERROR_UNCERTAIN;
-    default:
-        return PROTO_ERROR_INTERNAL;
-    }
-}
-
-/* Why storage, or memory, does not take a request. */
-static enum proto_error submit_error(int r)
-{
-    return r == -EAGAIN ? PROTO_ERROR_BUSY : PROTO_ERROR_INTERNAL;
-}
-
 /* As the sender knows it: his key, and the place it was given in the conversation of that name. */
 static void answer_sent(const struct write *write, struct bytes name)
 {
@@ -90,7 +73,7 @@ static void stored(void *userdata, enum dal_outcome outcome, struct message *mes
     bool elsewhere;
 
     if (outcome != DAL_OK) {
-        write_refuse(write, outcome_error(outcome), NULL);
+        write_refuse(write, bll_outcome_error(outcome), NULL);
         return;
     }
     /* A commit that was cut off and turns up late looks as if it had been sent twice. */
@@ -120,12 +103,39 @@ static void store(struct write *write, struct conversation *conversation)
     if (r == 0)
         write->bll->outlet.wake(write->bll->outlet.userdata);
     else
-        write_refuse(write, submit_error(r), NULL);
+        write_refuse(write, bll_submit_error(r), NULL);
+}
+
+static void write_to_inbox(struct write *write, const struct account *recipient)
+{
+    int index = account_subscription(recipient, recipient->inbox);
+
+    if (index < 0)
+        write_refuse(write, PROTO_ERROR_INTERNAL, NULL);
+    else
+        store(write, recipient->subscriptions[index].conversation);
 }
 
 /* -- rooms ------------------------------------------------------------------------------------ */
 
-/* Storage has said whether the room has a message of that key. */
+static void refuse_not_member(struct write *write)
+{
+    char words[V2_REASON_MAX];
+
+    if (write->room.len == 0) {
+        write_refuse(write, PROTO_ERROR_NOT_MEMBER, NULL);
+        return;
+    }
+    if (write->is_outside)
+        (void)snprintf(words, sizeof(words), "you are not a member of %.*s",
+                       BYTES_ARG(write->room));
+    else
+        (void)snprintf(words, sizeof(words), "%.*s is not a member of %.*s", BYTES_ARG(write->name),
+                       BYTES_ARG(write->room));
+    write_refuse(write, PROTO_ERROR_NOT_MEMBER, words);
+}
+
+/* Storage has said whether the conversation has a message of that key. */
 static void place_found(void *userdata, enum dal_outcome outcome, uint64_t conversation,
                         uint64_t seq, uint64_t time_ms)
 {
@@ -135,95 +145,130 @@ static void place_found(void *userdata, enum dal_outcome outcome, uint64_t conve
     if (outcome == DAL_OK && conversation == message->conversation) {
         message->seq = seq;
         message->time_ms = time_ms;
-        answer_sent(write, (struct bytes){.data = write->recipient, .len = write->recipient_len});
+        answer_sent(write, write->name);
         write_end(write);
     } else if (outcome == DAL_OK) {
         write_refuse(write, PROTO_ERROR_KEY_USED, NULL);
+    } else if (outcome == DAL_MISSING) {
+        refuse_not_member(write);
     } else {
-        write_refuse(
-            write, outcome == DAL_MISSING ? PROTO_ERROR_NOT_MEMBER : outcome_error(outcome), NULL);
+        write_refuse(write, bll_outcome_error(outcome), NULL);
     }
 }
 
-/* The sender is no member of the room; storage has said whether there is one. What he sent while he
- * was one keeps its answer. */
+/* What somebody sent while he might keeps its answer. */
+static void refuse_unless_sent(struct write *write, uint64_t conversation)
+{
+    int r;
+
+    if (!write->link) {
+        refuse_not_member(write);
+        return;
+    }
+    write->message->conversation = conversation;
+    r = dal_message_find(write->sender->id, write->message->key, place_found, write);
+    if (r < 0)
+        write_refuse(write, bll_submit_error(r), NULL);
+}
+
+/* The sender is no member of the room; storage has said whether there is one. */
 static void room_found(void *userdata, enum dal_outcome outcome,
                        const struct conversation_record *record)
 {
     struct write *write = userdata;
-    int r;
 
-    if (outcome != DAL_OK) {
-        write_refuse(write, outcome_error(outcome), NULL);
-        return;
-    }
-    if (!write->link) {
-        write_refuse(write, PROTO_ERROR_NOT_MEMBER, NULL);
-        return;
-    }
-    write->message->conversation = record->id;
-    r = dal_message_find(write->sender->id, write->message->key, place_found, write);
-    if (r < 0)
-        write_refuse(write, submit_error(r), NULL);
+    if (outcome == DAL_OK)
+        refuse_unless_sent(write, record->id);
+    else
+        write_refuse(write, bll_outcome_error(outcome), NULL);
 }
 
-static void write_to_room(struct write *write, struct bytes room)
+static void write_to_room(struct write *write)
 {
+    int r = account_room(write->sender, write->name);
+
+    if (r >= 0) {
+        store(write, write->sender->subscriptions[r].conversation);
+        return;
+    }
+    if (r == -ENOENT)
+        r = dal_conversation_find(write->name, room_found, write);
+    if (r < 0)
+        write_refuse(write, bll_submit_error(r), NULL);
+}
+
+/* -- whispers --------------------------------------------------------------------------------- */
+
+/* The message belongs to the room, which is nothing but said of it. */
+static int set_room(struct write *write, const struct conversation *room)
+{
+    struct message from = *write->message, *message;
     int r;
 
-    for (unsigned i = 0; i < write->sender->subscription_count; i++) {
-        struct conversation *conversation = write->sender->subscriptions[i].conversation;
-        if (conversation->kind == CONVERSATION_ROOM && bytes_is(room, conversation->name)) {
-            store(write, conversation);
-            return;
-        }
-    }
-    r = dal_conversation_find(room, room_found, write);
+    from.context = room->id;
+    from.room = bytes_of(room->name);
+    r = message_new(&from, &message);
     if (r < 0)
-        write_refuse(write, submit_error(r), NULL);
+        return r;
+    message_unref(write->message);
+    write->message = message;
+    return 0;
+}
+
+/* Both have to be members of the room now. */
+static void whisper(struct write *write, const struct account *recipient)
+{
+    const struct account *sender = write->sender;
+    int room = account_room(sender, write->room);
+    const struct conversation *conversation;
+
+    write->is_outside = room < 0;
+    if (room == -ENOMEM) {
+        write_refuse(write, PROTO_ERROR_INTERNAL, NULL);
+        return;
+    }
+    conversation = room >= 0 ? sender->subscriptions[room].conversation : NULL;
+    if (recipient == sender)
+        write_refuse(write, PROTO_ERROR_MALFORMED, "you cannot whisper to yourself");
+    else if (!conversation || account_subscription(recipient, conversation->id) < 0)
+        refuse_unless_sent(write, recipient->inbox);
+    else if (set_room(write, conversation) < 0)
+        write_refuse(write, PROTO_ERROR_INTERNAL, NULL);
+    else
+        write_to_inbox(write, recipient);
 }
 
 /* -- users and everyone ----------------------------------------------------------------------- */
-
-static void write_to_subscription(struct write *write, const struct account *account, int index)
-{
-    if (index < 0)
-        write_refuse(write, PROTO_ERROR_INTERNAL, NULL);
-    else
-        store(write, account->subscriptions[index].conversation);
-}
-
-static void write_to_inbox(struct write *write, const struct account *recipient)
-{
-    write_to_subscription(write, recipient, account_subscription(recipient, recipient->inbox));
-}
 
 static void recipient_arrived(struct waiter *waiter, struct account *recipient,
                               enum dal_outcome outcome)
 {
     struct write *write = CONTAINER_OF(waiter, struct write, waiter);
 
-    if (outcome == DAL_OK)
-        write_to_inbox(write, recipient);
+    if (outcome == DAL_MISSING && write->room.len > 0)
+        refuse_not_member(write);
+    else if (outcome != DAL_OK)
+        write_refuse(write, bll_outcome_error(outcome), NULL);
+    else if (write->room.len > 0)
+        whisper(write, recipient);
     else
-        write_refuse(write, outcome_error(outcome), NULL);
+        write_to_inbox(write, recipient);
 }
 
-static void write_to_user(struct write *write, struct bytes userid)
+static void write_to_user(struct write *write)
 {
     struct bll *bll = write->bll;
     struct account *recipient;
     int r;
 
-    r = account_get(bll, userid, &recipient);
+    r = account_get(bll, write->name, &recipient);
     if (r < 0)
-        write_refuse(write, submit_error(r), NULL);
+        write_refuse(write, bll_submit_error(r), NULL);
     else if (recipient->state == ACCOUNT_LOADING)
         account_wait(recipient, &write->waiter, recipient_arrived);
-    else if (recipient->state == ACCOUNT_MISSING)
-        write_refuse(write, PROTO_ERROR_UNKNOWN, NULL);
     else
-        write_to_inbox(write, recipient);
+        recipient_arrived(&write->waiter, recipient,
+                          recipient->state == ACCOUNT_READY ? DAL_OK : DAL_MISSING);
 }
 
 static void write_to_everyone(struct write *write)
@@ -241,21 +286,41 @@ static void write_to_everyone(struct write *write)
 
 /* -- beginning -------------------------------------------------------------------------------- */
 
-static void route(struct write *write)
+/* "#room/userid", taken apart. */
+static void split_recipient(struct write *write)
 {
     struct bytes recipient = {.data = write->recipient, .len = write->recipient_len};
-    bool is_room = recipient.data[0] == '#';
-    struct bytes name = {.data = recipient.data + is_room, .len = recipient.len - is_room};
-    bool to_everyone = bytes_is(recipient, "*") || (!write->link && bytes_is(recipient, "%"));
+    const char *slash =
+        recipient.data[0] == '#' ? memchr(recipient.data, '/', recipient.len) : NULL;
+    size_t room_len = slash ? (size_t)(slash - recipient.data) : 0;
 
-    if (to_everyone)
+    write->name = recipient;
+    if (!slash)
+        return;
+    write->room = (struct bytes){.data = recipient.data, .len = room_len};
+    write->name = (struct bytes){.data = slash + 1, .len = recipient.len - room_len - 1};
+}
+
+static bool may_be_room(struct bytes room)
+{
+    return room.data[0] == '#' &&
+           !name_refusal((struct bytes){.data = room.data + 1, .len = room.len - 1});
+}
+
+static void route(struct write *write)
+{
+    struct bytes name;
+
+    split_recipient(write);
+    name = write->name;
+    if (bytes_is(name, "*") || (!write->link && bytes_is(name, "%")))
         write_to_everyone(write);
-    else if (name_refusal(name))
+    else if (name.len > 0 && may_be_room(name))
+        write_to_room(write);
+    else if (name_refusal(name) || (write->room.len > 0 && !may_be_room(write->room)))
         write_refuse(write, PROTO_ERROR_UNKNOWN, NULL);
-    else if (is_room)
-        write_to_room(write, recipient);
     else
-        write_to_user(write, recipient);
+        write_to_user(write);
 }
 
 /* What does not fit into `message` as it is known by now. */
@@ -292,6 +357,33 @@ static struct write *write_new(struct bll *bll, struct account *sender, const st
     return write;
 }
 
+/* Neither messages of version 1 nor notices have client keys. The server makes one, so that the
+ * fate of a commit that was cut off can be found out; the ':' keeps it apart from every key a
+ * client can send. */
+static size_t make_key(struct bll *bll, char key[MESSAGE_KEY_MAX])
+{
+    return (size_t)snprintf(key, MESSAGE_KEY_MAX, ":%llx:%llx", (unsigned long long)bll->key_epoch,
+                            (unsigned long long)++bll->key_counter);
+}
+
+int notice_new(struct bll_link *link, enum message_kind kind, struct bytes name, struct bytes text,
+               struct message **ret)
+{
+    const struct account *account = link->account;
+    char key[MESSAGE_KEY_MAX];
+    const struct message notice = {
+        .kind = kind,
+        .sender = account->id,
+        .origin = link->device ? link->device->id : 0,
+        .userid = account_userid(account),
+        .name = name,
+        .key = {.data = key, .len = make_key(link->bll, key)},
+        .text = text,
+    };
+
+    return message_new(&notice, ret);
+}
+
 uint64_t send_pay(struct bll *bll, struct account *sender, const struct addr *from)
 {
     const struct bll_rates *rates = &bll->config.rates;
@@ -305,14 +397,6 @@ uint64_t send_pay(struct bll *bll, struct account *sender, const struct addr *fr
     if (wait == 0)
         wait = bucket_take(&sender->sends, &rates->sends_per_user, now);
     return wait;
-}
-
-/* Version 1 has no client keys. The server makes one, so that the fate of a commit that was cut
- * off can be found out; the ':' keeps it apart from every key a client can send. */
-static size_t make_key(struct bll *bll, char key[MESSAGE_KEY_MAX])
-{
-    return (size_t)snprintf(key, MESSAGE_KEY_MAX, ":%llx:%llx", (unsigned long long)bll->key_epoch,
-                            (unsigned long long)++bll->key_counter);
 }
 
 void write_message(struct bll *bll, struct account *sender, const struct addr *from, void *reply,

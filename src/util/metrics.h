@@ -44,6 +44,8 @@
     X(SIGNONS_DENIED, "signons-denied", "version 2 sign-ons with a wrong user or password")        \
     X(SIGNONS_ENDED, "signons-ended", "version 2 sign-ons with a session that holds no more")      \
     X(SIGNONS_LIMITED, "signons-limited", "version 2 sign-ons refused by a limit of rate")         \
+    X(ASKS_LIMITED, "asks-limited",                                                                \
+      "changes of and questions about rooms, names and history refused by a limit of rate")        \
     X(WRITES_STORED, "writes-stored", "messages committed and acknowledged")                       \
     X(WRITES_REFUSED, "writes-refused", "messages refused for any other reason")                   \
     X(WRITES_DENIED, "writes-denied", "messages refused for user or password")                     \

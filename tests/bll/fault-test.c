@@ -134,6 +134,109 @@ static void an_allocation_fails(void **state)
     assert_true(n > 30); /* or the faults did not happen */
 }
 
+/* -- asks without memory ---------------------------------------------------------------------- */
+
+/* What alice asks, with the number of the round between two parts; the room #all is hers and bob's.
+ */
+static const struct {
+    const char *before, *after;
+} asks[] = {
+    {"join:#r", ""},
+    {"topic:#all:t", ""},
+    {"access:#r", ":closed"},
+    {"invite:#r", ":carol"},
+    {"send:w", ":#ALL/bob:psst"},
+    {"nick:Al", ""},
+    {"who:#r", ""},
+    {"rooms:#q", ""},
+    {"look:#r", ""},
+    {"history:#all:time:", ":0:9"},
+    {"history:carol:time:", ":0:9"},
+    {"part:#r", ""},
+};
+
+/* With the n-th allocation of this thread failing; true if there were as many. */
+static bool ask_without_memory(struct fixture *fixture, struct line *line, const char *inbox,
+                               long n)
+{
+    static struct answer answers[ARRAY_SIZE(asks)], unread, await;
+    char frame[100];
+    bool failed;
+
+    fault_countdown = n;
+    for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+        snprintf(frame, sizeof(frame), "%s%ld%s", asks[i].before, n, asks[i].after);
+        line_frame(line, &answers[i], "%s", frame);
+    }
+    line_frame(line, &unread, "unread");
+    line_frame(line, &await, "await:%s:1", inbox);
+    for (size_t i = 0; i < ARRAY_SIZE(asks); i++)
+        await_answer(fixture, &answers[i]);
+    await_answer(fixture, &await);
+    failed = fault_countdown < 0;
+    fault_countdown = -1;
+    return failed;
+}
+
+/* Each frame once, in order, whatever was short. */
+static void take_in_order(struct line *line, const char *conversation, uint64_t *last)
+{
+    while (line->frame_count > 0) {
+        struct v2_frame frame;
+        const char *taken = line_take(line);
+        assert_int_equal(v2_parse(bytes_of(taken), &frame, NULL), 0);
+        if (!bytes_is(frame.conversation.name, conversation))
+            continue;
+        assert_int_equal(frame.seq, *last + 1);
+        *last = frame.seq;
+        assert_string_equal(line_ask(line, "ack:%llu/:%llu",
+                                     (unsigned long long)frame.conversation.id,
+                                     (unsigned long long)frame.seq),
+                            "");
+    }
+}
+
+static void an_allocation_fails_under_asks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct line *alice = line_open(fixture, ADDRESS, true);
+    struct line *bob = line_open(fixture, ADDRESS, true);
+    struct v2_frame sent;
+    char inbox[40], frame[100], room[32];
+    uint64_t notes = 1; /* alice's own joining is before bob's time */
+    long n = 0;
+
+    fixture->config.rooms_max = 10000;
+    fixture->config.rooms_per_user = 1000;
+    assert_int_equal(bll_reconfigure(fixture->bll, &fixture->config), 0);
+    (void)line_hello(alice, "alice", "laptop");
+    (void)line_hello(bob, "bob", "laptop");
+    assert_begins(line_ask(alice, "join:#all"), "room:");
+    assert_begins(line_ask(bob, "join:#all"), "room:");
+    assert_string_equal(line_ask(bob, "attach"), "attached");
+    assert_int_equal(v2_parse(bytes_of(line_ask(alice, "send:k0:carol:hi")), &sent, NULL), 0);
+    snprintf(inbox, sizeof(inbox), "%llu/", (unsigned long long)sent.conversation.id);
+    notes++; /* and so is his own */
+    while (ask_without_memory(fixture, alice, inbox, n)) {
+        snprintf(room, sizeof(room), "#s%ld", n);
+        snprintf(frame, sizeof(frame), "join:%s", room);
+        assert_begins(ask_until_done(fixture, alice, frame), "room:");
+        snprintf(frame, sizeof(frame), "send:s%ld:%s:hi", n, room);
+        assert_begins(ask_until_done(fixture, alice, frame), "sent:");
+        snprintf(frame, sizeof(frame), "part:%s", room);
+        assert_string_equal(ask_until_done(fixture, alice, frame), "done:part");
+        snprintf(frame, sizeof(frame), "topic:#all:again %ld", n);
+        assert_string_equal(ask_until_done(fixture, alice, frame), "done:topic");
+        fixture->now_us += 2 * USEC_PER_SEC; /* streams that were short of memory go on */
+        let_pass(fixture);
+        settle(fixture);
+        take_in_order(bob, "#all", &notes);
+        n++;
+    }
+    assert_true(n > 30); /* or the faults did not happen */
+    assert_true(notes > 2 * (uint64_t)n);
+}
+
 /* -- storage ---------------------------------------------------------------------------------- */
 
 static int open_faulty(const struct dal_config *config, char **ret_error)
@@ -318,6 +421,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_allocation_fails, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_allocation_fails_under_asks, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(a_send_costs_its_insert_alone, setup_faulty,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_commit_is_cut_off, setup_faulty, fixture_teardown),

@@ -60,6 +60,14 @@ static int outlet_push(void *userdata, const struct addr *to, struct bytes paylo
     return 0;
 }
 
+/* In large steps, so that it does not happen while a test has allocations fail. */
+static void frames_grow(struct line *line)
+{
+    line->frame_room += 512;
+    line->frames = realloc(line->frames, line->frame_room * sizeof(char *));
+    assert_non_null(line->frames);
+}
+
 static void outlet_write(void *userdata, void *connection, struct bytes frames)
 {
     struct line *line = connection;
@@ -73,8 +81,8 @@ static void outlet_write(void *userdata, void *connection, struct bytes frames)
         size_t len;
         assert_non_null(end);
         len = (size_t)(end - frames.data);
-        line->frames = realloc(line->frames, (line->frame_count + 1) * sizeof(char *));
-        assert_non_null(line->frames);
+        if (line->frame_count == line->frame_room)
+            frames_grow(line);
         line->frames[line->frame_count++] = strndup(frames.data, len);
         frames.data += len + 1;
         frames.len -= len + 1;
@@ -292,10 +300,15 @@ void fixture_order(struct fixture *fixture, enum dal_room_verb verb, const char 
     WAIT_FOR(fixture, done);
 }
 
-void fixture_join(struct fixture *fixture, const char *room, const char *userid)
+void fixture_put_in(struct fixture *fixture, const char *room, const char *userid)
 {
     fixture_order(fixture, ROOM_JOIN, room, userid);
     bll_account_changed(fixture->bll, bytes_of(userid));
+}
+
+void fixture_join(struct fixture *fixture, const char *room, const char *userid)
+{
+    fixture_put_in(fixture, room, userid);
     settle(fixture);
 }
 
@@ -465,6 +478,7 @@ static struct line *line_new(struct fixture *fixture, const struct addr *from, b
     assert_non_null(line);
     line->fixture = fixture;
     list_append(&fixture->lines, &line->by_fixture);
+    frames_grow(line);
     assert_int_equal(bll_link_new(fixture->bll, from, secure, line, &line->link), 0);
     return line;
 }
@@ -502,7 +516,8 @@ void line_frame(struct line *line, struct answer *answer, const char *format, ..
 {
     va_list arguments;
 
-    memset(answer, 0, sizeof(*answer));
+    answer->ended = answer->close = false;
+    answer->text[0] = '\0';
     va_start(arguments, format);
     bll_link_frame(line->link, bytes_of(frame_text(format, arguments)), answer);
     va_end(arguments);
@@ -513,7 +528,7 @@ const char *line_ask(struct line *line, const char *format, ...)
     static struct answer answer;
     va_list arguments;
 
-    memset(&answer, 0, sizeof(answer));
+    answer.ended = answer.close = false;
     va_start(arguments, format);
     bll_link_frame(line->link, bytes_of(frame_text(format, arguments)), &answer);
     va_end(arguments);

@@ -50,7 +50,7 @@ struct fixture {
 struct answer {
     bool ended;
     bool close;
-    char text[600]; /* without its ETX */
+    char text[100000]; /* without its last ETX */
 };
 
 /* A connection, as the unit sees it. Closed by the test or by fixture_teardown(). */
@@ -64,7 +64,7 @@ struct line {
     size_t written; /* bytes, in all */
     bool mute;      /* what is written is not kept */
     char **frames;  /* that nobody asked for, without their ETX, oldest first */
-    unsigned frame_count;
+    unsigned frame_count, frame_room;
 };
 
 int fixture_setup(void **state); /* with the users alice, bob and carol, passwords "pw-<userid>" */
@@ -76,6 +76,8 @@ void fixture_restart(struct fixture *fixture, bool clean);
 
 void fixture_add_user(struct fixture *fixture, const char *userid);
 void fixture_add_room(struct fixture *fixture, const char *room);
+/* Puts a user into a room, as the administrator does; the second one waits until memory knows. */
+void fixture_put_in(struct fixture *fixture, const char *room, const char *userid);
 void fixture_join(struct fixture *fixture, const char *room, const char *userid);
 
 /* The administrator's order on a room and a user; the logic unit is not told. */

@@ -254,7 +254,7 @@ static void what_waits_for_a_sign_on_is_limited(void **state)
     enum { COUNT = 100 };
     struct fixture *fixture = *state;
     struct line *line = line_open(fixture, PLAIN_ADDRESS, false);
-    struct answer hello, answers[COUNT], last;
+    static struct answer hello, answers[COUNT], last;
     char text[8000];
     unsigned refused = 0;
 

@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 if HAVE_SQLITE
 bll_tests = \
+	tests/bll/await-test \
 	tests/bll/backlog-test \
 	tests/bll/conservation-test \
 	tests/bll/delivery-test \
@@ -9,20 +10,39 @@ bll_tests = \
 	tests/bll/dial-test \
 	tests/bll/fault-test \
 	tests/bll/hello-test \
+	tests/bll/history-test \
 	tests/bll/link-test \
+	tests/bll/names-test \
 	tests/bll/passwd-test \
+	tests/bll/rooms-test \
 	tests/bll/send-test \
 	tests/bll/session-test \
 	tests/bll/signed-poll-test \
 	tests/bll/signon-test \
 	tests/bll/stream-fault-test \
 	tests/bll/stream-test \
+	tests/bll/whisper-test \
 	tests/bll/window-test
 check_PROGRAMS += $(bll_tests)
 TESTS += $(bll_tests)
 
 bll_fixture = tests/bll/fixture.c tests/bll/fixture.h
 bll_receiver = $(bll_fixture) tests/bll/receiver.c tests/bll/receiver.h
+tests_bll_await_test_SOURCES = tests/bll/await-test.c $(bll_receiver)
+tests_bll_await_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_await_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_history_test_SOURCES = tests/bll/history-test.c $(bll_receiver)
+tests_bll_history_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_history_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_names_test_SOURCES = tests/bll/names-test.c $(bll_receiver)
+tests_bll_names_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_names_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_rooms_test_SOURCES = tests/bll/rooms-test.c $(bll_receiver)
+tests_bll_rooms_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_rooms_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
+tests_bll_whisper_test_SOURCES = tests/bll/whisper-test.c $(bll_receiver)
+tests_bll_whisper_test_CFLAGS = $(UNIT_CFLAGS)
+tests_bll_whisper_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)
 tests_bll_backlog_test_SOURCES = tests/bll/backlog-test.c $(bll_fixture)
 tests_bll_backlog_test_CFLAGS = $(UNIT_CFLAGS)
 tests_bll_backlog_test_LDADD = $(BLL_LIBS) $(CMOCKA_LIBS)

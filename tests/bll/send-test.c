@@ -138,7 +138,7 @@ static void what_cannot_be_sent_is_refused_by_its_key(void **state)
         const char *to, *answer;
     } cases[] = {
         {"nobody", "err:unknown:k1:"},    {"#nowhere", "err:unknown:k1:"},
-        {"#lobby", "err:not-member:k1:"}, {"#lobby/bob", "err:unknown:k1:"},
+        {"#lobby", "err:not-member:k1:"}, {"#lobby/bob", "err:not-member:k1:"},
         {"%", "err:unknown:k1:"},         {"b b", "err:unknown:k1:"},
         {"#", "err:unknown:k1:"},
     };

@@ -46,26 +46,42 @@ static void forget_messages(struct line *line)
     memset(line->seen, 0, sizeof(line->seen));
 }
 
-static void outlet_reply(void *userdata, void *token, struct bytes answer, bool close)
+/* The first of the frames, without its end. */
+static struct bytes take_frame(struct bytes *frames)
 {
-    struct logic *logic = userdata;
-    struct reply_due *reply = token;
+    const char *end = memchr(frames->data, FRAME_END, frames->len);
+    struct bytes frame = {.data = frames->data};
+
+    MUST(end);
+    frame.len = (size_t)(end - frames->data);
+    frames->data += frame.len + 1;
+    frames->len -= frame.len + 1;
+    return frame;
+}
+
+static void see_answer(struct logic *logic, struct reply_due *reply, struct bytes answer)
+{
     struct bytes code, reason;
     struct v2_frame frame;
 
-    MUST(!reply->ended);
-    reply->ended = true;
-    reply->line->closing |= close;
-    if (answer.len == 0)
-        return;
-    MUST(answer.data[answer.len - 1] == FRAME_END);
-    answer.len--;
     if (v2_parse(answer, &frame, NULL) < 0)
         MUST(v1_parse_answer(answer, &code, &reason) >= 0);
     else if (frame.verb == V2_VERB_WELCOME)
         learn_session(logic, &frame);
     else if (frame.verb == V2_VERB_DETACHED)
         forget_messages(reply->line);
+}
+
+/* An answer may be a page of frames. */
+static void outlet_reply(void *userdata, void *token, struct bytes answer, bool close)
+{
+    struct reply_due *reply = token;
+
+    MUST(!reply->ended);
+    reply->ended = true;
+    reply->line->closing |= close;
+    while (answer.len > 0)
+        see_answer(userdata, reply, take_frame(&answer));
 }
 
 /* Messages of one conversation come in order over one connection, and only where they may. */
@@ -93,6 +109,8 @@ static void see_frame(struct logic *logic, struct line *line, struct bytes bytes
     MUST(v2_parse(bytes, &frame, NULL) == 0);
     switch (frame.verb) {
     case V2_VERB_MSG:
+    case V2_VERB_WHISPER:
+    case V2_VERB_NOTE:
         see_message(line, &frame);
         break;
     case V2_VERB_PUSH:
@@ -103,6 +121,7 @@ static void see_frame(struct logic *logic, struct line *line, struct bytes bytes
     case V2_VERB_DETACHED:
         forget_messages(line);
         break;
+    case V2_VERB_ACKED:
     case V2_VERB_ERR:
         break;
     default:
@@ -115,14 +134,8 @@ static void outlet_write(void *userdata, void *connection, struct bytes frames)
     struct line *line = connection;
 
     MUST(line->link);
-    while (frames.len > 0) {
-        const char *end = memchr(frames.data, FRAME_END, frames.len);
-        MUST(end);
-        size_t len = (size_t)(end - frames.data);
-        see_frame(userdata, line, (struct bytes){.data = frames.data, .len = len});
-        frames.data += len + 1;
-        frames.len -= len + 1;
-    }
+    while (frames.len > 0)
+        see_frame(userdata, line, take_frame(&frames));
 }
 
 static size_t outlet_waiting(void *userdata, void *connection)
