@@ -185,7 +185,7 @@ def test_each_line_once_whoever_is_killed(daemon, alice, bob, listen):
 
     with open(path, "wb") as out:
         for kill in range(6):
-            child = alice.start(address, *listen, "recv", "--json", stdout=out, stderr=None)
+            child = alice.start(address, *listen, "recv", "--follow", "--json", stdout=out, stderr=None)
             say(count * (kill + 1) // 7)
             # Some of them, and then in the middle of it.
             wait_until(lambda: len(shown()) > count * (kill + 1) // 9, "lines")
@@ -194,7 +194,7 @@ def test_each_line_once_whoever_is_killed(daemon, alice, bob, listen):
             if kill % 3 == 2:
                 daemon.kill()
                 daemon.start()
-        child = alice.start(address, *listen, "recv", "--json", stdout=out, stderr=None)
+        child = alice.start(address, *listen, "recv", "--follow", "--json", stdout=out, stderr=None)
         say(count)
         wait_until(lambda: {line["text"] for line in shown()} == set(map(str, range(count))),
                    "all lines")
