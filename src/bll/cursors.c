@@ -98,8 +98,11 @@ void cursors_save(struct bll *bll)
     LIST_FOREACH_SAFE (link, &bll->dirty) {
         struct device *device = LIST_ENTRY(link, struct device, by_dirt);
         size_t added = collect(device, batch + count, CURSORS_PER_SAVE - count);
-        if (added == 0)
+        if (added == 0) {
+            if (!device_dirty(device)) /* what was, was of a conversation that it has left */
+                list_remove(&device->by_dirt);
             continue;
+        }
         count += added;
         list_move(&bll->saving, &device->by_dirt);
     }

@@ -55,7 +55,8 @@ static void who_joins_first_makes_the_room(void **state)
     assert_string_equal(told(line_ask(bob.line, "look:#\uff2cobby"), "open:member:2:"), lobby);
     assert_begins(line_ask(alice.line, "join:#12"), "err:unknown:join:");
     assert_begins(line_ask(alice.line, "look:#nowhere"), "err:unknown:look:there is no such room");
-    assert_begins(line_ask(alice.line, "join:#a b"), "err:malformed:join:");
+    assert_begins(line_ask(alice.line, "join:#a b"), "err:malformed:join:a name may not");
+    assert_begins(line_ask(alice.line, "join:#"), "err:malformed:join:a name may not be empty");
 }
 
 static void rooms_may_be_the_administrators_to_make(void **state)
@@ -130,6 +131,24 @@ static void who_comes_back_begins_anew(void **state)
     bob = attached(fixture, "bob", "laptop");
     (void)take_message(bob.line, "welcome back", 7);
     expect_silence(bob.line);
+}
+
+/* What he had read of it, and was not stored yet, holds nobody up. */
+static void who_leaves_leaves_no_cursor_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client alice = client(fixture, "alice", "laptop");
+    struct client bob = attached(fixture, "bob", "laptop");
+    char room[100];
+
+    strcpy(room, told(line_ask(alice.line, "join:#lobby"), "open:operator:1:"));
+    (void)line_ask(bob.line, "join:#lobby");
+    (void)line_ask(alice.line, "send:k1:#lobby:hello");
+    (void)take_message(bob.line, "hello", 3);
+    ack(bob.line, room, 3);
+    (void)line_ask(bob.line, "part:#lobby");
+    while (!bll_flush_cursors(fixture->bll))
+        fixture_step(fixture, "the cursors to be stored");
 }
 
 /* One comes, and what flows to the others goes on: their windows and what they have read stay. */
@@ -252,6 +271,7 @@ static void topics_are_told(void **state)
 
     (void)line_ask(alice.line, "join:#lobby");
     assert_begins(line_ask(bob.line, "topic:#lobby:mine"), "err:not-member:topic:");
+    assert_begins(line_ask(alice.line, "topic:#lobby:a\u2028b"), "err:malformed:topic:a topic");
     (void)line_ask(bob.line, "join:#lobby");
     take_note_of(alice.line, "joined", "bob", "");
     assert_string_equal(line_ask(bob.line, "topic:#lobby:this: and that"), "done:topic");
@@ -405,6 +425,7 @@ int main(void)
         CASE(rooms_are_limited),
         CASE(joining_and_leaving_are_told_to_those_present),
         CASE(who_comes_back_begins_anew),
+        CASE(who_leaves_leaves_no_cursor_behind),
         CASE(a_join_disturbs_no_flow),
         CASE(a_join_outlives_a_load_that_began_before),
         CASE(version_1_gets_no_notes),
