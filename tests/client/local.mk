@@ -82,5 +82,5 @@ client_dialogues = \
 TESTS += $(client_dialogues)
 EXTRA_DIST += $(client_dialogues) \
 	tests/client/disk-faults.h tests/client/fakeserver.py \
-	tests/client/harness.py tests/client/home.h tests/client/link-peer.h tests/client/screen.py \
+	tests/client/harness.py tests/client/home.h tests/client/link-peer.h \
 	tests/client/wire.py
