@@ -71,10 +71,12 @@ static void parted(struct ask *ask, const struct dal_room_result *result)
     membership_end(ask->bll, ask->account, result->room.conversation.id);
 }
 
+/* Found by his userid, for he may be on his way into memory as what he was before. */
 static void removed(struct ask *ask, const struct dal_room_result *result)
 {
-    struct account *account = account_by_id(ask->bll, result->user.id);
+    struct account *account = account_find(ask->bll, bytes_of(result->user.userid));
 
+    ask->bll->changes++;
     if (account)
         membership_end(ask->bll, account, result->room.conversation.id);
 }

@@ -263,6 +263,25 @@ static void who_is_removed_is_told_and_gets_no_more(void **state)
     assert_begins(line_ask(bob.line, "who:#lobby"), "err:not-member:who:");
 }
 
+/* Put out and in again by the administrator before memory has looked: what was said meanwhile is
+ * the others'. */
+static void who_comes_back_behind_the_scenes_begins_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client alice = client(fixture, "alice", "laptop");
+    struct client bob = client(fixture, "bob", "laptop");
+
+    (void)line_ask(alice.line, "join:#lobby");
+    fixture_join(fixture, "#lobby", "bob");
+    fixture_order(fixture, ROOM_REMOVE, "#lobby", "bob");
+    (void)line_ask(alice.line, "send:k1:#lobby:among ourselves");
+    fixture_join(fixture, "#lobby", "bob");
+    assert_string_equal(line_ask(bob.line, "unread"), "end:unread:0:");
+    (void)line_ask(alice.line, "send:k2:#lobby:hello");
+    settle(fixture);
+    assert_non_null(strstr(line_ask(bob.line, "unread"), "/#lobby:1\003end:unread:1:"));
+}
+
 static void topics_are_told(void **state)
 {
     struct fixture *fixture = *state;
@@ -431,6 +450,7 @@ int main(void)
         CASE(version_1_gets_no_notes),
         CASE(a_closed_room_needs_an_invitation),
         CASE(who_is_removed_is_told_and_gets_no_more),
+        CASE(who_comes_back_behind_the_scenes_begins_anew),
         CASE(topics_are_told),
         CASE(rooms_are_listed_in_pages),
         CASE(members_are_listed_with_who_is_present),
