@@ -8,18 +8,8 @@ import signal
 
 import pytest
 
-from harness import Client, Follower, finish
+from harness import Address, Client, Follower, finish
 from multichat import PATIENCE, Daemon, engines, wait_until
-
-
-class Address:
-    """Where a daemon is, as Client wants it."""
-
-    def __init__(self, daemon):
-        self.host = daemon.polls[0]
-        self.poll_port = daemon.polls[1]
-        self.write_port = daemon.writes[1]
-        self.fingerprint = daemon.status()["tls"]["fingerprint"]
 
 
 @pytest.fixture
