@@ -638,12 +638,15 @@ class Client:
         os.chmod(self.secret, 0o600)
         self.running = []
 
-    def _argv(self, *arguments):
+    def _command(self, *arguments):
         (_, polls), (_, writes) = self.daemon.polls, self.daemon.writes
         options = ["--user", self.userid, "--password-file", self.secret, "--server", self.server,
                    "--poll-port", str(polls), "--write-port", str(writes),
                    "--listen", self.listen]
-        argv = [program("multichat"), *options, *arguments]
+        return [program("multichat"), *options, *arguments]
+
+    def _argv(self, *arguments):
+        argv = self._command(*arguments)
         return self.host.argv(*argv) if self.host else argv
 
     def _environment(self):
@@ -654,9 +657,16 @@ class Client:
 
     def begin(self, *arguments):
         """Starts it; standard input and output are pipes of bytes."""
-        child = subprocess.Popen(self._argv(*arguments), stdin=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 env=self._environment())
+        return self._begin(self._argv(*arguments))
+
+    def begin_script(self, script):
+        """Starts a script of sh, whose arguments "$@" are the program and who its user is."""
+        argv = ["sh", "-c", script, "script", *self._command()]
+        return self._begin(self.host.argv(*argv) if self.host else argv)
+
+    def _begin(self, argv):
+        child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, env=self._environment())
         self.running.append(child)
         return child
 
