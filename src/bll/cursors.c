@@ -99,7 +99,7 @@ void cursors_save(struct bll *bll)
         struct device *device = LIST_ENTRY(link, struct device, by_dirt);
         size_t added = collect(device, batch + count, CURSORS_PER_SAVE - count);
         if (added == 0) {
-            if (!device_dirty(device)) /* what was, was of a conversation that it has left */
+            if (!device_dirty(device)) /* it was of a conversation he has left */
                 list_remove(&device->by_dirt);
             continue;
         }
