@@ -8,4 +8,5 @@ tests_bench_ledger_test_LDADD = $(BENCH_LIBS) $(CMOCKA_LIBS)
 endif
 bench_scripts = tests/bench/test_bench.py tests/bench/test_bench_v2.py
 TESTS += $(bench_scripts)
-EXTRA_DIST += $(bench_scripts) tests/bench/conftest.py tests/bench/harness.py
+EXTRA_DIST += $(bench_scripts) tests/bench/conftest.py tests/bench/crowd.py \
+	tests/bench/harness.py

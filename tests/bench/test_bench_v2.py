@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+import crowd
 from harness import MODES, ROOMS, USERS, bench, run
 from multichat import ETX, PATIENCE, Daemon
 from v2 import mac, now_ms
@@ -221,6 +222,16 @@ def test_the_real_server_passes(carrier):
                        "--writes", "%s:%d" % daemon.writes)
     assert report["passed"], report
     assert report["acknowledged"] == report["sent"] == 200 <= report["delivered"]
+
+
+@pytest.mark.parametrize("carrier", [[], ["--pushes", "--plain"]], ids=["attached", "pushes"])
+def test_a_crowd_in_one_room(carrier):
+    """The short form of crowd.py."""
+    options = crowd.parse(["--members", "25", "--messages", "10", "--rate", "0", *carrier])
+    figures, reasons = crowd.run(options)
+    assert reasons == "" and figures["rows-per-message"] == 1, figures
+    assert figures["delivered"] == 24 * figures["acknowledged"] == 240
+    assert 0 < figures["last-p50"] <= figures["last-max"]
 
 
 @pytest.mark.parametrize("mangle,figure", [
