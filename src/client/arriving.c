@@ -69,10 +69,7 @@ static struct window *place(struct input *input, const struct v2_frame *frame)
     if (note_of(frame) == V2_NOTE_INVITED)
         return windows_current(&input->windows);
     window = windows_of(&input->windows, frame, input->invocation->settings.user);
-    if (!window)
-        window = windows_everyone(&input->windows);
-    input_know(input, window);
-    return window;
+    return window ? window : windows_everyone(&input->windows);
 }
 
 /* -- what it changes -------------------------------------------------------------------------- */
@@ -167,11 +164,15 @@ static int show_in(struct input *input, struct window *window, const struct v2_f
     return 0;
 }
 
-static void call_user(struct input *input, const struct v2_frame *frame)
+static void call_user(struct input *input, const struct window *window,
+                      const struct v2_frame *frame)
 {
-    if (input->invocation->settings.bell)
+    const struct notify_call call = {
+        .userid = frame->userid, .name = frame->name, .place = window->name, .text = frame->text};
+
+    if (input->view->class->ring && input->invocation->settings.bell)
         input->view->class->ring(input->view);
-    notify_call(&input->notify, frame);
+    notify_call(&input->notify, &call);
 }
 
 /* True if it is not to be shown at all. */
@@ -209,7 +210,7 @@ static int show_incoming(void *userdata, const struct v2_frame *frame, bool agai
         return r;
     learn(input, window, frame);
     if (how & VIEW_CALL)
-        call_user(input, frame);
+        call_user(input, window, frame);
     return 0;
 }
 

@@ -89,15 +89,6 @@ static void show_line(void)
                            (struct bytes){rl_line_buffer, (size_t)rl_end}, (size_t)rl_point);
 }
 
-/* Shows the line anew. */
-static void show_again(void)
-{
-    if (is_full_screen())
-        show_line();
-    else
-        rl_forced_update_display();
-}
-
 bool terminal_interrupt(void)
 {
     bool empty = rl_end == 0 && !RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH);
@@ -109,7 +100,7 @@ bool terminal_interrupt(void)
     rl_callback_sigcleanup();
     rl_replace_line("", 1);
     rl_restore_prompt();
-    show_again();
+    rl_redisplay();
     return true;
 }
 
@@ -197,7 +188,7 @@ static void end_paste(void)
                                    terminal.paste_cut);
         } else {
             rl_insert_text(text);
-            show_again();
+            rl_redisplay();
         }
         free(text);
     }
@@ -372,6 +363,15 @@ int terminal_print(const char *text)
     failed |= fflush(stdout) != 0;
     clearerr(stdout);
     return failed ? -EIO : 0;
+}
+
+/* Shows the line anew. */
+static void show_again(void)
+{
+    if (is_full_screen())
+        show_line();
+    else
+        rl_forced_update_display();
 }
 
 void terminal_set_prompt(const char *prompt)

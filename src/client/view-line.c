@@ -16,6 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
+static void set_prompt(const struct window *window, char *text, size_t size)
+{
+    if (window->kind == WINDOW_EVERYONE)
+        snprintf(text, size, "> ");
+    else
+        snprintf(text, size, "%s> ", window->name);
+}
+
 /* A hook of the terminal. */
 static bool take_typed(void *userdata, const char *line)
 {
@@ -37,11 +45,11 @@ static void complete(void *userdata, struct bytes line, size_t cursor, struct te
 
 static int line_open(struct view *view)
 {
-    char text[WINDOW_PROMPT_MAX];
+    char text[V2_USERID_MAX + 8];
 
     if (!view->input->terminal)
         return 0;
-    window_prompt(windows_current(&view->input->windows), text);
+    set_prompt(windows_current(&view->input->windows), text, sizeof(text));
     view->hooks = (struct terminal_hooks){
         .line = take_typed,
         .complete = complete,
@@ -124,9 +132,9 @@ static void line_print(struct view *view, struct window *window, const char *lin
 
 static void line_switched(struct view *view)
 {
-    char text[WINDOW_PROMPT_MAX];
+    char text[V2_USERID_MAX + 8];
 
-    window_prompt(windows_current(&view->input->windows), text);
+    set_prompt(windows_current(&view->input->windows), text, sizeof(text));
     if (view->input->terminal)
         terminal_set_prompt(text);
 }

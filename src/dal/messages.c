@@ -11,8 +11,7 @@
 
 #define SLICE 128
 
-void message_values(struct sql_value values[MESSAGE_VALUES], const struct message *message,
-                    bool in_inbox)
+void message_values(struct sql_value values[MESSAGE_VALUES], const struct message *message)
 {
     values[0] = sql_number(message->conversation);
     values[1] = sql_number(message->seq);
@@ -25,7 +24,6 @@ void message_values(struct sql_value values[MESSAGE_VALUES], const struct messag
     values[8] = sql_bytes(message->name);
     values[9] = sql_bytes(message->key);
     values[10] = sql_bytes(message->text);
-    values[11] = sql_number(in_inbox && message->context == 0);
 }
 
 /* -- pages ------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 import pytest
 
 import multichat
+import guests
 from fixtures import daemons, engine, mariadb, own_mariadb, programs  # noqa: F401
 
 
@@ -36,3 +37,20 @@ def either(engine, daemons):
     started = daemons(engine)
     started.add_users("alice", "bob", "carol")
     return started
+
+
+@pytest.fixture(scope="module", params=multichat.engines())
+def shared_hall(request):
+    storage = None
+    if request.param == "mariadb":
+        storage = request.getfixturevalue("mariadb").new_storage()
+    daemon = multichat.Daemon(storage).start()
+    yield guests.Hall(daemon)
+    daemon.close()
+
+
+@pytest.fixture
+def hall(shared_hall):
+    """The daemon that the tests of a file share, once on each engine."""
+    yield shared_hall
+    shared_hall.leave()

@@ -108,6 +108,7 @@ class Connection:
     def __init__(self, connected, patience=PATIENCE):
         self.socket = connected
         self.socket.settimeout(patience)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.data = b""
 
     @classmethod
