@@ -12,6 +12,7 @@ check_PROGRAMS += \
 	tests/dal/history-test \
 	tests/dal/messages-test \
 	tests/dal/outage-test \
+	tests/dal/room-fault-test \
 	tests/dal/rooms-test \
 	tests/dal/storage-test \
 	tests/dal/writer-test
@@ -36,16 +37,20 @@ tests_dal_writer_test_SOURCES = tests/dal/writer-test.c $(dal_harness) \
 tests_dal_writer_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_writer_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 if HAVE_SQLITE
-check_PROGRAMS += tests/dal/fault-test
-tests_dal_fault_test_SOURCES = tests/dal/fault-test.c $(dal_harness) \
-	tests/dal/driver-faulty.c tests/dal/driver-faulty.h
+check_PROGRAMS += tests/dal/fault-test tests/dal/room-fault-test
+dal_faulty = $(dal_harness) tests/dal/driver-faulty.c tests/dal/driver-faulty.h
+tests_dal_fault_test_SOURCES = tests/dal/fault-test.c $(dal_faulty)
 tests_dal_fault_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_fault_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
+tests_dal_room_fault_test_SOURCES = tests/dal/room-fault-test.c $(dal_faulty)
+tests_dal_room_fault_test_CFLAGS = $(UNIT_CFLAGS)
+tests_dal_room_fault_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 TESTS += \
 	tests/dal/fault-test \
 	tests/dal/history-test \
 	tests/dal/messages-test \
 	tests/dal/outage-test \
+	tests/dal/room-fault-test \
 	tests/dal/rooms-test \
 	tests/dal/storage-test
 endif
