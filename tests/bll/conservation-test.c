@@ -1,6 +1,7 @@
 /* What is kept whatever happens: clients that keep their cursors see every message that is for them
- * once and in order, while connections are lost at any point, acknowledgements come late or never,
- * devices attach and detach, and the server stops or crashes.
+ * once and in order, and every note of a room while they are in it, while connections are lost at
+ * any point, acknowledgements come late or never, devices attach and detach, rooms are joined and
+ * left, and the server stops or crashes.
  *
  * A step is one random event. The clients are models of what a client does: a message up to the
  * cursor is acknowledged and not shown, the one after it is shown, and a gap is a fault of the
@@ -22,6 +23,9 @@
 
 #define DEVICES       4
 #define CONVERSATIONS 8 /* in the order of their ids */
+#define EVERYONE      0
+#define ROOMS         4 /* the first of them, after the inboxes */
+#define ROOM_COUNT    2 /* "#r4", "#r5" */
 #define STEPS         2500
 #define MESSAGES      16384 /* of a conversation */
 #define RUNS          3
@@ -33,6 +37,7 @@ struct model {
     uint64_t ids[CONVERSATIONS];
     uint64_t cursors[CONVERSATIONS];
     uint64_t unacked[CONVERSATIONS]; /* shown; acknowledged now or later, or never */
+    bool absent[CONVERSATIONS];      /* from a room: what still comes of it is nobody's */
     struct line *line;               /* attached, or signed on; or NULL */
     struct line *push;               /* open; or NULL */
     bool listens;
@@ -87,6 +92,8 @@ static void show(struct world *world, size_t index, const struct v2_frame *frame
     uint64_t conversation = place_of(model, frame->conversation.id);
     uint64_t *cursor = &model->cursors[conversation];
 
+    if (model->absent[conversation])
+        return;
     if (frame->seq > *cursor) {
         assert_int_equal(frame->seq, expected(world, index, conversation));
         *cursor = frame->seq;
@@ -121,7 +128,8 @@ static void read_line(struct world *world, size_t index, struct line *line)
     for (unsigned i = 0; i < count; i++) {
         struct v2_frame frame;
         assert_int_equal(v2_parse(bytes_of(line->frames[i]), &frame, NULL), 0);
-        if (frame.verb == V2_VERB_MSG)
+        if (frame.verb == V2_VERB_MSG || frame.verb == V2_VERB_WHISPER ||
+            frame.verb == V2_VERB_NOTE)
             show(world, index, &frame);
         else
             assert_int_equal(frame.verb, V2_VERB_DETACHED);
@@ -222,26 +230,107 @@ static void event_dial(struct world *world, size_t index)
     line_prove(line, &model->session);
 }
 
-static void event_send(struct world *world, size_t index)
+/* One entry more, caused by that model, which does not get it unless it is in somebody's inbox. */
+static uint64_t entry(struct world *world, size_t index, uint64_t conversation)
 {
-    static const char *const to[] = {"*", "*", "alice", "bob", "carol"};
+    uint64_t seq = ++world->ends[conversation];
+
+    assert_true(seq < MESSAGES);
+    if (conversation == EVERYONE || conversation >= ROOMS)
+        world->own[conversation][seq] = (uint8_t)(index + 1);
+    return seq;
+}
+
+static struct line *line_of(struct world *world, size_t index)
+{
     struct model *model = &world->models[index];
-    const char *recipient = to[dice(world, ARRAY_SIZE(to))];
-    struct v2_frame sent;
-    uint64_t conversation;
-    const char *answer;
 
     if (!model->line || model->line->closing)
         resume(world, index);
+    return model->line;
+}
+
+static void event_send(struct world *world, size_t index)
+{
+    static const char *const to[] = {"*",   "*",   "alice",   "bob",      "carol",
+                                     "#r4", "#r5", "#r4/bob", "#r5/carol"};
+    struct model *model = &world->models[index];
+    const char *recipient = to[dice(world, ARRAY_SIZE(to))];
+    struct v2_frame sent;
+    const char *answer;
+
     world->key++;
-    answer = line_ask(model->line, "send:k%u:%s:text %u", world->key, recipient, world->key);
+    answer =
+        line_ask(line_of(world, index), "send:k%u:%s:text %u", world->key, recipient, world->key);
     assert_int_equal(v2_parse(bytes_of(answer), &sent, NULL), 0);
+    if (sent.verb == V2_VERB_ERR && recipient[0] == '#')
+        return; /* one of the two is not there, or they are the same */
     assert_int_equal(sent.verb, V2_VERB_SENT);
-    conversation = place_of(model, sent.conversation.id);
-    assert_int_equal(sent.seq, ++world->ends[conversation]);
-    assert_true(sent.seq < MESSAGES);
-    if (recipient[0] == '*')
-        world->own[conversation][sent.seq] = (uint8_t)(index + 1);
+    assert_int_equal(sent.seq, entry(world, index, place_of(model, sent.conversation.id)));
+}
+
+/* All devices of the user come to be in the room, after what there is by now, or out of it. */
+static void set_absent(struct world *world, const char *userid, uint64_t room, bool absent)
+{
+    for (size_t i = 0; i < DEVICES; i++) {
+        struct model *model = &world->models[i];
+        if (strcmp(model->userid, userid) != 0)
+            continue;
+        model->absent[room] = absent;
+        model->unacked[room] = 0;
+        if (!absent)
+            model->cursors[room] = world->ends[room];
+    }
+}
+
+static void event_join(struct world *world, size_t index)
+{
+    struct model *model = &world->models[index];
+    uint64_t room = ROOMS + dice(world, ROOM_COUNT);
+
+    assert_begins(line_ask(line_of(world, index), "join:#r%llu", (unsigned long long)room),
+                  "room:");
+    if (!model->absent[room])
+        return;
+    set_absent(world, model->userid, room, false);
+    (void)entry(world, index, room);
+}
+
+static void event_part(struct world *world, size_t index)
+{
+    struct model *model = &world->models[index];
+    uint64_t room = ROOMS + dice(world, ROOM_COUNT);
+
+    assert_begins(line_ask(line_of(world, index), "part:#r%llu", (unsigned long long)room),
+                  model->absent[room] ? "err:not-member:" : "done:");
+    if (model->absent[room])
+        return;
+    set_absent(world, model->userid, room, true);
+    (void)entry(world, index, room);
+}
+
+static void event_topic(struct world *world, size_t index)
+{
+    struct model *model = &world->models[index];
+    uint64_t room = ROOMS + dice(world, ROOM_COUNT);
+
+    assert_begins(
+        line_ask(line_of(world, index), "topic:#r%llu:%u", (unsigned long long)room, ++world->key),
+        model->absent[room] ? "err:not-member:" : "done:");
+    if (!model->absent[room])
+        (void)entry(world, index, room);
+}
+
+/* Everyone is told, and each room he is in. */
+static void event_nick(struct world *world, size_t index)
+{
+    const struct model *model = &world->models[index];
+
+    assert_begins(line_ask(line_of(world, index), "nick:n%u", ++world->key), "named:");
+    (void)entry(world, index, EVERYONE);
+    for (uint64_t room = ROOMS; room < ROOMS + ROOM_COUNT; room++)
+        if (!model->absent[room])
+            (void)entry(world, index, room);
 }
 
 static void event_burst(struct world *world, size_t index)
@@ -303,6 +392,7 @@ static const struct event {
     {event_read, 40}, {event_send, 20},  {event_burst, 2},  {event_poll, 20},
     {event_dial, 15}, {event_attach, 6}, {event_detach, 3}, {event_lose, 4},
     {event_time, 6},  {event_reload, 2}, {event_choke, 2},  {event_restart, 1},
+    {event_join, 5},  {event_part, 2},   {event_topic, 3},  {event_nick, 1},
 };
 
 /* Storage has answered. Passwords, which take longer, are not asked for here. */
@@ -379,6 +469,8 @@ static void sign_on(struct world *world, size_t index, const char *userid, const
                             .line = one.line,
                             .listens = listens,
                             .port = 20001 + 1000 * (unsigned)index};
+    for (uint64_t room = ROOMS; room < ROOMS + ROOM_COUNT; room++)
+        model->absent[room] = true;
     for (unsigned i = 0; i < device->account->subscription_count; i++)
         model->cursors[place_of(model, device->account->subscriptions[i].conversation->id)] =
             device->cursors[i].acked;
@@ -395,6 +487,8 @@ static void run(struct fixture *fixture, uint64_t seed)
     fixture->config.tail_max = dice(world, 2) ? 1 << 20 : 2000;
     fixture->config.rates = (struct bll_rates){0};
     assert_int_equal(bll_reconfigure(fixture->bll, &fixture->config), 0);
+    fixture_add_room(fixture, "#r4"); /* in the order of their ids, none is made by chance */
+    fixture_add_room(fixture, "#r5");
     sign_on(world, 0, "alice", "laptop", true);
     sign_on(world, 1, "bob", "laptop", true);
     sign_on(world, 2, "bob", "phone", false);
