@@ -5,6 +5,7 @@ TESTS += \
 	tests/dialogue/test_faults.py \
 	tests/dialogue/test_history.py \
 	tests/dialogue/test_limits.py \
+	tests/dialogue/test_modes.py \
 	tests/dialogue/test_names.py \
 	tests/dialogue/test_rooms.py \
 	tests/dialogue/test_wire.py
@@ -15,6 +16,7 @@ EXTRA_DIST += \
 	tests/dialogue/test_faults.py \
 	tests/dialogue/test_history.py \
 	tests/dialogue/test_limits.py \
+	tests/dialogue/test_modes.py \
 	tests/dialogue/test_names.py \
 	tests/dialogue/test_rooms.py \
 	tests/dialogue/test_wire.py
