@@ -353,6 +353,8 @@ static enum link_event take_frame(struct link *link, struct bytes bytes, uint64_
 {
     struct v2_frame frame;
 
+    if (link->state == LINK_UP && v2_parse_verb(bytes) < 0)
+        return LINK_ON; /* of a server to come */
     if (v2_parse(bytes, &frame, NULL) < 0)
         return broken(link, "it says something else than multichat's protocol");
     if (link->state == LINK_RESUMING || link->state == LINK_GREETING)

@@ -23,6 +23,8 @@ enum push_verdict push_dialogue_take(struct push_dialogue *dialogue, struct byte
 {
     struct v2_frame parsed;
 
+    if (dialogue->proven && v2_parse_verb(frame) < 0)
+        return PUSH_NOTHING; /* of a server to come */
     if (v2_parse(frame, &parsed, NULL) < 0)
         return PUSH_BREAK;
     if (!dialogue->proven)

@@ -115,6 +115,7 @@ static void test_hello_once_then_resume(void **state)
     sign_on(&links[0]);
     assert_string_equal(links[0].session.name, "one");
     peer_say("pong");
+    peer_say("later:of a server to come");
     peer_say("detached");
     assert_int_equal(next(&links[0], &frame), LINK_FRAME);
     assert_int_equal(frame.verb, V2_VERB_PONG);
