@@ -54,16 +54,18 @@ SET @statement = (SELECT IF(COUNT(*) = 0,
 PREPARE migration FROM @statement;
 EXECUTE migration;
 
--- kind: enum message_kind. messages_sent: what somebody wrote to somebody, for the history of the
--- two.
+-- kind: enum message_kind. direct is 1 for what was written to a user, outside of rooms, and
+-- messages_sent is for the history of two users.
 SET @statement = (SELECT IF(COUNT(*) = 0,
-    'ALTER TABLE messages ADD COLUMN kind TINYINT UNSIGNED NOT NULL DEFAULT 0', 'DO 0')
+    'ALTER TABLE messages ADD COLUMN kind TINYINT UNSIGNED NOT NULL DEFAULT 0, ADD COLUMN direct TINYINT UNSIGNED NOT NULL DEFAULT 0', 'DO 0')
     FROM information_schema.columns
     WHERE table_schema = DATABASE() AND table_name = 'messages' AND column_name = 'kind');
 PREPARE migration FROM @statement;
 EXECUTE migration;
+UPDATE messages m JOIN conversations c ON c.id = m.conversation SET m.direct = 1
+WHERE c.kind = 2 AND m.context = 0;
 SET @statement = (SELECT IF(COUNT(*) = 0,
-    'ALTER TABLE messages ADD KEY messages_sent (sender, context, conversation, seq)', 'DO 0')
+    'ALTER TABLE messages ADD KEY messages_sent (sender, direct, conversation, seq)', 'DO 0')
     FROM information_schema.statistics
     WHERE table_schema = DATABASE() AND table_name = 'messages' AND index_name = 'messages_sent');
 PREPARE migration FROM @statement;

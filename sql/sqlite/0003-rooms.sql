@@ -41,8 +41,14 @@ CREATE INDEX users_userid_key ON users (userid_key);
 -- enum message_kind.
 ALTER TABLE messages ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 
--- What somebody wrote to somebody, for the history of the two.
-CREATE INDEX messages_sent ON messages (sender, context, conversation, seq);
+-- 1: written to a user, outside of rooms. These alone are indexed, for the history of two users: an
+-- index of all messages would cost half as much as storing them.
+ALTER TABLE messages ADD COLUMN direct INTEGER NOT NULL DEFAULT 0;
+
+UPDATE messages SET direct = 1
+WHERE context = 0 AND conversation IN (SELECT id FROM conversations WHERE kind = 2);
+
+CREATE INDEX messages_sent ON messages (sender, conversation, seq) WHERE direct = 1;
 
 -- Two rows for each whisper, of who sent and of who got it: the whispers of a user in a room, in the
 -- order of its history.

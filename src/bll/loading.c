@@ -32,6 +32,16 @@ static uint64_t stored_cursor(const struct dal_account *stored, uint64_t device,
     return membership->since;
 }
 
+/* Who has left and come back while nobody looked goes on where he came back. */
+static void cursor_raise(struct cursor *cursor, uint64_t since)
+{
+    if (cursor->acked >= since)
+        return;
+    cursor->acked = cursor->stored = since;
+    if (cursor->sent < since)
+        cursor->sent = since;
+}
+
 /* What the device had of a conversation stays; a new membership begins where storage says. */
 static void cursors_carry(const struct account *account, const struct device *device,
                           const struct dal_account *stored, struct cursor *cursors)
@@ -41,6 +51,7 @@ static void cursors_carry(const struct account *account, const struct device *de
         int old = account_subscription(account, membership->conversation.id);
         if (old >= 0) {
             cursors[i] = device->cursors[old];
+            cursor_raise(&cursors[i], membership->since);
         } else {
             uint64_t seq = stored_cursor(stored, device->id, membership);
             cursors[i] = (struct cursor){.acked = seq, .sent = seq, .stored = seq};

@@ -71,10 +71,12 @@ static void parted(struct ask *ask, const struct dal_room_result *result)
     membership_end(ask->bll, ask->account, result->room.conversation.id);
 }
 
+/* Found by his userid, for he may be on his way into memory as what he was before. */
 static void removed(struct ask *ask, const struct dal_room_result *result)
 {
-    struct account *account = account_by_id(ask->bll, result->user.id);
+    struct account *account = account_find(ask->bll, bytes_of(result->user.userid));
 
+    ask->bll->changes++;
     if (account)
         membership_end(ask->bll, account, result->room.conversation.id);
 }
@@ -106,12 +108,22 @@ static const struct room_verb *room_verb(enum v2_verb verb)
     return &verbs[verb];
 }
 
+struct room_change {
+    struct ask ask;       /* first */
+    const char *bad_name; /* why a room could not be called so; NULL: it could */
+};
+
 static void room_done(void *userdata, enum dal_outcome outcome,
                       const struct dal_room_result *result)
 {
+    const struct room_change *change = userdata;
     struct ask *ask = userdata;
     const struct room_verb *verb = room_verb(ask->verb);
 
+    if (outcome == DAL_REFUSED && result->refusal == ROOM_BAD_NAME) {
+        ask_refuse(ask, PROTO_ERROR_MALFORMED, change->bad_name);
+        return;
+    }
     if (outcome != DAL_OK) {
         room_refuse(ask, outcome, result);
         return;
@@ -149,6 +161,7 @@ void room_frame(struct bll_link *link, const struct v2_frame *frame, void *reply
 {
     const struct room_verb *verb = room_verb(frame->verb);
     const struct bll_config *config = &link->bll->config;
+    const struct bytes name = {.data = frame->to.data + 1, .len = frame->to.len - 1};
     struct dal_room_order order = {
         .verb = verb->order,
         .by = link->account->id,
@@ -160,16 +173,20 @@ void room_frame(struct bll_link *link, const struct v2_frame *frame, void *reply
         .rooms_max = config->rooms_max,
         .rooms_per_user = config->rooms_per_user,
     };
-    struct ask *ask = ask_new(link, frame, reply, sizeof(*ask));
+    const char *bad_topic = verb->order == ROOM_TOPIC ? topic_refusal(frame->topic) : NULL;
+    struct room_change *change = ask_new(link, frame, reply, sizeof(*change));
 
-    if (!ask)
+    if (!change)
         return;
-    if (verb->order != ROOM_LOOK && notice_new(link, verb->notice, bytes_of(link->account->name),
-                                               notice_text(frame), &order.notice) < 0) {
-        ask_refuse(ask, PROTO_ERROR_INTERNAL, NULL);
-        return;
-    }
-    ask_submitted(ask, dal_room_do(&order, room_done, ask));
+    change->bad_name = room_name_refusal(name);
+    if (bad_topic)
+        ask_refuse(&change->ask, PROTO_ERROR_MALFORMED, bad_topic);
+    else if (verb->order != ROOM_LOOK &&
+             notice_new(link, verb->notice, bytes_of(link->account->name), notice_text(frame),
+                        &order.notice) < 0)
+        ask_refuse(&change->ask, PROTO_ERROR_INTERNAL, NULL);
+    else
+        ask_submitted(&change->ask, dal_room_do(&order, room_done, change));
     message_unref(order.notice);
 }
 

@@ -69,7 +69,10 @@ static struct window *place(struct input *input, const struct v2_frame *frame)
     if (note_of(frame) == V2_NOTE_INVITED)
         return windows_current(&input->windows);
     window = windows_of(&input->windows, frame, input->invocation->settings.user);
-    return window ? window : windows_everyone(&input->windows);
+    if (!window)
+        window = windows_everyone(&input->windows);
+    input_know(input, window);
+    return window;
 }
 
 /* -- what it changes -------------------------------------------------------------------------- */
@@ -164,15 +167,11 @@ static int show_in(struct input *input, struct window *window, const struct v2_f
     return 0;
 }
 
-static void call_user(struct input *input, const struct window *window,
-                      const struct v2_frame *frame)
+static void call_user(struct input *input, const struct v2_frame *frame)
 {
-    const struct notify_call call = {
-        .userid = frame->userid, .name = frame->name, .place = window->name, .text = frame->text};
-
-    if (input->view->class->ring && input->invocation->settings.bell)
+    if (input->invocation->settings.bell)
         input->view->class->ring(input->view);
-    notify_call(&input->notify, &call);
+    notify_call(&input->notify, frame);
 }
 
 /* True if it is not to be shown at all. */
@@ -210,7 +209,7 @@ static int show_incoming(void *userdata, const struct v2_frame *frame, bool agai
         return r;
     learn(input, window, frame);
     if (how & VIEW_CALL)
-        call_user(input, window, frame);
+        call_user(input, frame);
     return 0;
 }
 

@@ -266,6 +266,7 @@ static void ask_day(struct input *input, struct window *window)
 
 void asking_enter(struct input *input, struct window *window)
 {
+    input_know(input, window);
     ask_members(input, window);
     ask_day(input, window);
 }
@@ -317,9 +318,7 @@ static struct window *open_room(struct input *input, const struct v2_frame *room
 
     if (!window || window_learn(window, room) < 0)
         return NULL;
-    if (window->read_ms == 0)
-        window->read_ms = notebook_get(&input->read, room->conversation.name);
-    screen_set_read(window->shown, window->read_ms);
+    input_know(input, window);
     return window;
 }
 
@@ -468,9 +467,11 @@ void asking_begin(struct input *input)
     const struct v2_frame request = {.verb = V2_VERB_ROOMS};
     const struct exchange_options options = {.rows = EXCHANGE_ALL_ROWS, .timeout_us = UINT64_MAX};
     struct window *everyone = windows_everyone(&input->windows);
+    const struct settings *settings = &input->invocation->settings;
 
-    everyone->read_ms = notebook_get(&input->read, bytes_of(everyone->name));
-    screen_set_read(everyone->shown, everyone->read_ms);
+    input_tell(input, everyone,
+               "you are %s at %s; /join #ROOM enters a room, /help tells the commands and keys",
+               settings->user, settings->server);
     (void)!call(&asked, &request, &options, take_own_rooms);
     asking_enter(input, everyone);
 }

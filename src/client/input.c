@@ -76,6 +76,15 @@ void input_print(struct input *input, const char *lines)
 
 /* -- windows ---------------------------------------------------------------------------------- */
 
+void input_know(struct input *input, struct window *window)
+{
+    if (!window->known) {
+        window->read_ms = notebook_get(&input->read, bytes_of(window->name));
+        screen_set_read(window->shown, window->read_ms);
+    }
+    window->known = true;
+}
+
 void input_mark_read(struct input *input)
 {
     struct window *window = windows_current(&input->windows);
@@ -187,8 +196,9 @@ int input_init(struct input *input, const struct invocation *invocation, struct 
         .last = COURIER_STORED,
     };
     lines_init(&input->lines, CLIENT_TEXT_MAX + V2_RECIPIENT_MAX + 8);
-    notify_init(&input->notify, invocation->settings.notify);
     r = courier_init(&input->courier, account, outbox, posting_settled, input);
+    if (r == 0)
+        r = notify_init(&input->notify, invocation->settings.notify);
     if (r == 0)
         r = exchange_new(&input->exchange);
     if (r == 0)

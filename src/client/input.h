@@ -92,5 +92,7 @@ void input_print(struct input *input, const char *lines);
 void input_switch(struct input *input, struct window *window);
 void input_close_window(struct input *input, struct window *window);
 
+/* Something is about to be shown in a window: looks up what an earlier run has shown there. */
+void input_know(struct input *input, struct window *window);
 /* The user has seen what is in the window that he looks at. */
 void input_mark_read(struct input *input);

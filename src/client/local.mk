@@ -25,6 +25,7 @@ src_client_libclient_a_SOURCES = \
 	src/client/lines.c src/client/lines.h \
 	src/client/link.c src/client/link.h \
 	src/client/modes/asking.c src/client/modes/asking.h \
+	src/client/modes/draining.c src/client/modes/draining.h \
 	src/client/modes/errand.c src/client/modes/errand.h \
 	src/client/modes/history.c \
 	src/client/modes/line.c \

@@ -6,29 +6,26 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "util/bytes.h"
+#include "proto/v2.h"
+#include "util/attributes.h"
 
 #include <stdint.h>
 #include <sys/types.h>
 
 struct notify {
-    const char *command; /* for sh(1); "": none; borrowed */
-    pid_t child;         /* 0: none runs */
-    uint64_t next_at;    /* monotonic; none is run before */
+    char *command;    /* for sh(1); NULL: none */
+    pid_t child;      /* 0: none runs */
+    uint64_t next_at; /* monotonic; none is run before */
 };
 
-/* What the command is told, in its environment. */
-struct notify_call {
-    struct bytes userid, name; /* MULTICHAT_FROM, MULTICHAT_NAME */
-    const char *place;         /* MULTICHAT_PLACE: "*", a #room, or a userid */
-    struct bytes text;         /* MULTICHAT_TEXT: its beginning, controls as blanks */
-};
-
-void notify_init(struct notify *notify, const char *command);
+/* `command` "": nothing is run. 0 or -ENOMEM. */
+MUST_USE int notify_init(struct notify *notify, const char *command);
+/* A command that runs outlives us. Takes a zeroed struct. */
 void notify_deinit(struct notify *notify);
 
-/* Runs the command. What goes wrong is not told: it is a courtesy. */
-void notify_call(struct notify *notify, const struct notify_call *call);
+/* Runs the command with an entry's environment (client/hook.h) and the beginning of its text as its
+ * input. What goes wrong is not told: it is a courtesy. */
+void notify_call(struct notify *notify, const struct v2_frame *entry);
 
 /* Takes leave of a command that has ended. */
 void notify_turn(struct notify *notify);

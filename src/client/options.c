@@ -98,6 +98,7 @@ enum option_id {
     OPTION_LAST,
     OPTION_NUMBER,
     OPTION_LINGER,
+    OPTION_FOLLOW,
     OPTION_EXEC,
     OPTION_NOTICES,
     OPTION_COUNT,
@@ -165,6 +166,7 @@ static const struct option_row {
                        "number N, N to M, or from N on"},
     [OPTION_LINGER] = {"linger", "S", &run_table, "linger", MODE_LINE,
                        "stay S seconds after the end of standard input"},
+    [OPTION_FOLLOW] = {"follow", NULL, NULL, NULL, MODE_RECV, "go on when nothing waits any more"},
     [OPTION_EXEC] = {"exec", "CMD", NULL, NULL, MODE_RECV,
                      "run the shell command for each message; acknowledge when it succeeds"},
     [OPTION_NOTICES] = {"notices", NULL, NULL, NULL, MODE_RECV,
@@ -201,7 +203,7 @@ static const struct mode_row {
     {"send", MODE_SEND, FIRST_RECIPIENT, 1, 2,
      "multichat send TO|--room ROOM [TEXT|--file FILE] [--wait]"},
     {"recv", MODE_RECV, FIRST_NONE, 0, 0,
-     "multichat recv [--exec CMD] [--count N] [--timeout S] [--json]"},
+     "multichat recv [--follow] [--exec CMD] [--count N] [--timeout S] [--json]"},
     {"rooms", MODE_ROOMS, FIRST_NONE, 0, 0, "multichat rooms [--json]"},
     {"who", MODE_WHO, FIRST_ROOM, 0, 1, "multichat who [ROOM] [--json]"},
     {"history", MODE_HISTORY, FIRST_RECIPIENT, 0, 1,
@@ -375,6 +377,7 @@ static int apply(const char *given[OPTION_IDS], struct invocation *invocation, c
         r = settings_complete(&invocation->settings, ret_error);
     if (r < 0)
         return r;
+    invocation->follow = given[OPTION_FOLLOW] != NULL;
     invocation->exec = given[OPTION_EXEC];
     invocation->notices = given[OPTION_NOTICES] != NULL;
     invocation->wait = given[OPTION_WAIT] != NULL;

@@ -35,6 +35,7 @@ struct invocation {
     bool json;
     bool wait;
     bool notices;
+    bool follow;
     const char *exec; /* a command, argv's; NULL when it was not given */
     bool verbose;
     bool lines;              /* line mode, also where the full screen could be */

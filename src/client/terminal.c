@@ -89,6 +89,15 @@ static void show_line(void)
                            (struct bytes){rl_line_buffer, (size_t)rl_end}, (size_t)rl_point);
 }
 
+/* Shows the line anew. */
+static void show_again(void)
+{
+    if (is_full_screen())
+        show_line();
+    else
+        rl_forced_update_display();
+}
+
 bool terminal_interrupt(void)
 {
     bool empty = rl_end == 0 && !RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH);
@@ -100,7 +109,7 @@ bool terminal_interrupt(void)
     rl_callback_sigcleanup();
     rl_replace_line("", 1);
     rl_restore_prompt();
-    rl_redisplay();
+    show_again();
     return true;
 }
 
@@ -188,7 +197,7 @@ static void end_paste(void)
                                    terminal.paste_cut);
         } else {
             rl_insert_text(text);
-            rl_redisplay();
+            show_again();
         }
         free(text);
     }
@@ -363,15 +372,6 @@ int terminal_print(const char *text)
     failed |= fflush(stdout) != 0;
     clearerr(stdout);
     return failed ? -EIO : 0;
-}
-
-/* Shows the line anew. */
-static void show_again(void)
-{
-    if (is_full_screen())
-        show_line();
-    else
-        rl_forced_update_display();
 }
 
 void terminal_set_prompt(const char *prompt)

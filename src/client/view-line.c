@@ -16,14 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void set_prompt(const struct window *window, char *text, size_t size)
-{
-    if (window->kind == WINDOW_EVERYONE)
-        snprintf(text, size, "> ");
-    else
-        snprintf(text, size, "%s> ", window->name);
-}
-
 /* A hook of the terminal. */
 static bool take_typed(void *userdata, const char *line)
 {
@@ -45,11 +37,11 @@ static void complete(void *userdata, struct bytes line, size_t cursor, struct te
 
 static int line_open(struct view *view)
 {
-    char text[V2_USERID_MAX + 8];
+    char text[WINDOW_PROMPT_MAX];
 
     if (!view->input->terminal)
         return 0;
-    set_prompt(windows_current(&view->input->windows), text, sizeof(text));
+    window_prompt(windows_current(&view->input->windows), text);
     view->hooks = (struct terminal_hooks){
         .line = take_typed,
         .complete = complete,
@@ -132,9 +124,9 @@ static void line_print(struct view *view, struct window *window, const char *lin
 
 static void line_switched(struct view *view)
 {
-    char text[V2_USERID_MAX + 8];
+    char text[WINDOW_PROMPT_MAX];
 
-    set_prompt(windows_current(&view->input->windows), text, sizeof(text));
+    window_prompt(windows_current(&view->input->windows), text);
     if (view->input->terminal)
         terminal_set_prompt(text);
 }

@@ -60,6 +60,7 @@ static int full_open(struct view *view)
 {
     struct full_screen *full = full_screen_of(view);
     const char *no_colour = getenv("NO_COLOR");
+    char prompt[WINDOW_PROMPT_MAX];
     const struct painter_options options = {
         .colours = !no_colour || no_colour[0] == '\0',
         .write = write_out,
@@ -76,7 +77,8 @@ static int full_open(struct view *view)
     full->open = true;
     measure(full);
     full_screen_hooks(full);
-    return terminal_open("", &view->hooks);
+    window_prompt(windows_current(&view->input->windows), prompt);
+    return terminal_open(prompt, &view->hooks);
 }
 
 static void full_close(struct view *view)
@@ -162,6 +164,10 @@ static void full_finish(struct view *view)
 
 static void full_switched(struct view *view)
 {
+    char prompt[WINDOW_PROMPT_MAX];
+
+    window_prompt(windows_current(&view->input->windows), prompt);
+    terminal_set_prompt(prompt);
     full_screen_set_hint(full_screen_of(view), "");
 }
 

@@ -227,6 +227,11 @@ int window_learn(struct window *window, const struct v2_frame *room)
     return window_set_topic(window, room->topic);
 }
 
+void window_prompt(const struct window *window, char ret[WINDOW_PROMPT_MAX])
+{
+    snprintf(ret, WINDOW_PROMPT_MAX, "%s> ", window->kind == WINDOW_EVERYONE ? "" : window->name);
+}
+
 bool window_find_member(const struct window *window, struct bytes name, struct screen_member *ret)
 {
     bool found = screen_member_find(window->shown, name, ret);

@@ -36,6 +36,7 @@ struct window {
     bool operates;                 /* the user is an operator */
     char *topic;                   /* of a room; NULL: none, or not known */
     uint64_t used;                 /* grows with each use of any window */
+    bool known;                    /* whether it was looked up what was read */
     uint64_t read_ms;              /* what is later was not seen */
     uint64_t members_at;           /* monotonic, when they were asked for; 0: never */
     bool entered;                  /* the history of the day was asked for */
@@ -87,6 +88,11 @@ MUST_USE struct window *windows_of(struct windows *windows, const struct v2_fram
 /* What a frame `room` says of it. 0 or -ENOMEM. */
 MUST_USE int window_learn(struct window *window, const struct v2_frame *room);
 MUST_USE int window_set_topic(struct window *window, struct bytes topic);
+
+#define WINDOW_PROMPT_MAX (V2_USERID_MAX + 5)
+
+/* What stands before the line that is typed there. */
+void window_prompt(const struct window *window, char ret[WINDOW_PROMPT_MAX]);
 
 /* A member of that userid, or, if there is none, of that display name. */
 bool window_find_member(const struct window *window, struct bytes name, struct screen_member *ret);

@@ -205,6 +205,12 @@ static const struct config_key keys[] = {
     {"presence.cursors", CONFIG_NUMBER, FIELD(presence.cursors), .fallback = "250", .min = 10,
      .max = 60000, .scale = USEC_PER_MSEC, .unit = "milliseconds", .reloadable = true,
      .help = "what was delivered is stored at most this late"},
+
+    {"retention.days", CONFIG_NUMBER, FIELD(retention.days), .fallback = "0", .max = 36500,
+     .unit = "days", .reloadable = true, .help = "older messages are deleted; 0: none for its age"},
+    {"retention.messages", CONFIG_NUMBER, FIELD(retention.messages), .fallback = "0",
+     .max = 1000000000, .unit = "messages", .reloadable = true,
+     .help = "the newest of a conversation that are kept; 0: all"},
 };
 
 static bool driver_built(int driver)

@@ -101,6 +101,9 @@ struct daemon_config {
     struct {
         uint64_t present, poll, probe, forget, retry, cursors;
     } presence;
+    struct {
+        uint64_t days, messages; /* 0: for ever, any number */
+    } retention;
 };
 
 /* For config_table_load() and its kin. */

@@ -12,6 +12,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/outlet.c src/daemon/outlet.h \
 	src/daemon/rates.c src/daemon/rates.h \
 	src/daemon/report.c src/daemon/report.h \
+	src/daemon/retention.c src/daemon/retention.h \
 	src/daemon/secret.c src/daemon/secret.h \
 	src/daemon/server.c src/daemon/server.h \
 	src/daemon/service.c src/daemon/service.h \

@@ -15,6 +15,7 @@
 #include "daemon/messages.h"
 #include "daemon/outlet.h"
 #include "daemon/report.h"
+#include "daemon/retention.h"
 #include "daemon/service.h"
 #include "daemon/settings.h"
 #include "daemon/signals.h"
@@ -63,6 +64,7 @@ struct server {
     struct control control;
     struct service service;
     struct loop_timer tick, daily;
+    struct retention retention;
     unsigned ticks;
     struct loop_timer stop_check;
     uint64_t stop_deadline_us; /* 0 while it serves */
@@ -318,6 +320,7 @@ static void stop(struct server *server)
     }
     log_notice("stopping");
     service_stopping();
+    retention_stop(&server->retention);
     server->stop_deadline_us = loop_now(server->loop) + STOP_US;
     bll_quiesce(server->bll);
     close_ports(server);
@@ -333,6 +336,8 @@ static int apply(struct server *server, struct daemon_config *config, struct ide
     struct bll_config logic = settings_bll(config, identity->secret);
     int r = bll_reconfigure(server->bll, &logic);
     explicit_bzero(logic.secret, sizeof logic.secret);
+    if (r == 0)
+        r = retention_configure(&server->retention, config);
     if (r < 0)
         return r;
     struct password_cost cost = settings_password(config);
@@ -406,6 +411,7 @@ static int start_loop(struct server *server)
     loop_timer_init(&server->tick, tick, server);
     loop_timer_init(&server->daily, daily, server);
     loop_timer_init(&server->stop_check, check_stopped, server);
+    retention_init(&server->retention, server->loop, &server->metrics);
     return signals_init(&server->signals, server->loop, signalled, server);
 }
 
@@ -424,6 +430,8 @@ static int start_outside(struct server *server)
         r = loop_timer_set(server->loop, &server->tick, loop_now(server->loop) + TICK_US);
     if (r == 0)
         r = loop_timer_set(server->loop, &server->daily, loop_now(server->loop) + DAY_US);
+    if (r == 0)
+        r = retention_configure(&server->retention, &server->config);
     return r;
 }
 
@@ -495,6 +503,7 @@ static void close_outside(struct server *server)
     loop_timer_cancel(server->loop, &server->tick);
     loop_timer_cancel(server->loop, &server->daily);
     loop_timer_cancel(server->loop, &server->stop_check);
+    retention_stop(&server->retention);
     close_ports(server);
     control_stop(&server->control);
     if (server->bll != NULL)

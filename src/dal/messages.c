@@ -11,7 +11,8 @@
 
 #define SLICE 128
 
-void message_values(struct sql_value values[MESSAGE_VALUES], const struct message *message)
+void message_values(struct sql_value values[MESSAGE_VALUES], const struct message *message,
+                    bool in_inbox)
 {
     values[0] = sql_number(message->conversation);
     values[1] = sql_number(message->seq);
@@ -24,6 +25,7 @@ void message_values(struct sql_value values[MESSAGE_VALUES], const struct messag
     values[8] = sql_bytes(message->name);
     values[9] = sql_bytes(message->key);
     values[10] = sql_bytes(message->text);
+    values[11] = sql_number(in_inbox && message->context == 0);
 }
 
 /* -- pages ------------------------------------------------------------------------------------ */

@@ -12,13 +12,14 @@
 #include <stdio.h>
 
 struct log_end {
-    bool found;
+    bool found, is_inbox;
     uint64_t seq, time_ms;
 };
 
 static int end_row(void *userdata, const struct sql_value *row)
 {
-    *(struct log_end *)userdata = (struct log_end){true, row[1].number, row[2].number};
+    *(struct log_end *)userdata =
+        (struct log_end){true, row[3].number == CONVERSATION_INBOX, row[1].number, row[2].number};
     return 1;
 }
 
@@ -36,11 +37,12 @@ static enum sql_status lock_end(struct sql_connection *connection, uint64_t conv
     return status == SQL_OK ? sql_run(connection, SQL_ENDS_PADDED, ids, end_row, ret) : status;
 }
 
-static enum sql_status insert(struct sql_connection *connection, const struct message *message)
+static enum sql_status insert(struct sql_connection *connection, const struct message *message,
+                              bool in_inbox)
 {
     struct sql_value values[MESSAGE_VALUES];
 
-    message_values(values, message);
+    message_values(values, message, in_inbox);
     return sql_run(connection, SQL_MESSAGES_INSERT_1, values, NULL, NULL);
 }
 
@@ -67,7 +69,7 @@ enum sql_status store_notice(struct sql_connection *connection, struct request *
     message.seq = end.seq + 1;
     message.time_ms = now > end.time_ms ? now : end.time_ms;
     request->logged = true;
-    status = insert(connection, &message);
+    status = insert(connection, &message, end.is_inbox);
     return status == SQL_OK ? copy(connection, &message, ret) : status;
 }
 

@@ -173,9 +173,10 @@ struct message_page {
     bool more; /* a row that would have been taken did not fit */
 };
 
-/* In the order of MESSAGE_INSERT. */
-#define MESSAGE_VALUES 11
-void message_values(struct sql_value values[MESSAGE_VALUES], const struct message *message);
+/* In the order of MESSAGE_INSERT. `in_inbox`: the conversation is one. */
+#define MESSAGE_VALUES 12
+void message_values(struct sql_value values[MESSAGE_VALUES], const struct message *message,
+                    bool in_inbox);
 
 bool page_is_full(const struct message_page *page);
 

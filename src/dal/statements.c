@@ -51,14 +51,14 @@
 
 #define MESSAGE_INSERT(rows)                                                                       \
     "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, kind, userid, "    \
-    "name, ckey, text) VALUES " rows
+    "name, ckey, text, direct) VALUES " rows
 
-#define MESSAGE_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define MESSAGE_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 #define DIALOGUE(index)                                                                            \
     "SELECT " MESSAGE_COLUMNS ", c.name FROM messages m " index                                    \
     " JOIN conversations c ON c.id = m.conversation " NAMED_CONTEXT " WHERE m.sender = ? "         \
-    "AND m.context = 0 AND m.conversation = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?"
+    "AND m.direct = 1 AND m.conversation = ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?"
 
 #define CURSORS_STORE_SQLITE(rows)                                                                 \
     "INSERT INTO cursors (device, conversation, seq) VALUES " rows                                 \
@@ -307,8 +307,8 @@ static const struct sql_statement statements[SQL_IDS] = {
                                  "WHERE c.id = ? AND u.id = ?")},
     [SQL_START] = {"start", "n",
                    SAME("SELECT COALESCE(MIN(seq), 0) FROM messages WHERE conversation = ?")},
-    [SQL_ENDS_PADDED] = {"ends", "nnn",
-                         SAME("SELECT c.id, COALESCE(m.seq, 0), COALESCE(m.time_ms, 0) "
+    [SQL_ENDS_PADDED] = {"ends", "nnnn",
+                         SAME("SELECT c.id, COALESCE(m.seq, 0), COALESCE(m.time_ms, 0), c.kind "
                               "FROM conversations c LEFT JOIN messages m "
                               "ON m.conversation = c.id AND m.seq = (SELECT MAX(e.seq) "
                               "FROM messages e WHERE e.conversation = c.id) "

@@ -47,6 +47,7 @@ struct store_request {
     bool again;
     bool settled;               /* finished with OK */
     uint64_t seq, time_ms;      /* what the last attempt gave it */
+    bool in_inbox;              /* where it goes */
     unsigned order;             /* place in its batch */
     struct store_request *same; /* the one before it in the batch that has its key */
     struct bytes unique;        /* sender and key, for `keys` */
@@ -56,6 +57,7 @@ struct store_request {
 /* The last message of a conversation. */
 struct end {
     uint64_t conversation, seq, time_ms;
+    bool is_inbox;
     UT_hash_handle hh;
 };
 
@@ -170,6 +172,7 @@ static int end_row(void *userdata, const struct sql_value *row)
     end->conversation = row[0].number;
     end->seq = row[1].number;
     end->time_ms = row[2].number;
+    end->is_inbox = row[3].number == CONVERSATION_INBOX;
     HASH_ADD(hh, writer->ends, conversation, sizeof(end->conversation), end);
     /* uthash leaves hh.tbl NULL when it found no memory. */
     if (end->hh.tbl == NULL) {
@@ -362,10 +365,12 @@ static void assign_numbers(struct writer *writer)
         if (i > 0 && writer->rows[i - 1]->message->conversation == conversation) {
             store->seq = writer->rows[i - 1]->seq + 1;
             store->time_ms = writer->rows[i - 1]->time_ms;
+            store->in_inbox = writer->rows[i - 1]->in_inbox;
         } else {
             const struct end *end = find_end(writer, conversation);
             store->seq = end->seq + 1;
             store->time_ms = now > end->time_ms ? now : end->time_ms;
+            store->in_inbox = end->is_inbox;
         }
     }
 }
@@ -385,7 +390,7 @@ static void move_ends(struct writer *writer)
 
 static void fill_row(struct sql_value *to, const struct store_request *store)
 {
-    message_values(to, store->message);
+    message_values(to, store->message, store->in_inbox);
     to[1] = sql_number(store->seq);
     to[2] = sql_number(store->time_ms);
 }

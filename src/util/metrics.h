@@ -62,6 +62,7 @@
     X(STREAMS_TIMED_OUT, "streams-timed-out",                                                      \
       "connections closed because nothing was acknowledged or proven")                             \
     X(MESSAGES_DELIVERED, "messages-delivered", "messages acknowledged by a device")               \
+    X(MESSAGES_DELETED, "messages-deleted", "messages deleted by retention")                       \
     X(PASSWORDS_CHECKED, "passwords-checked", "slow password hashes computed")                     \
     X(PASSWORDS_BUSY, "passwords-busy", "sign-ons dropped because the hash queue was full")
 

@@ -226,7 +226,8 @@ def test_check_finds_a_gap(alone):
     alone.add("alice")
     with contextlib.closing(sqlite3.connect(alone.database)) as database, database:
         database.executemany(
-            "INSERT INTO messages SELECT id, ?, 0, 1, 0, 0, 'alice', 'alice', ?, 'x' "
+            "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, userid,"
+            " name, ckey, text) SELECT id, ?, 0, 1, 0, 0, 'alice', 'alice', ?, 'x' "
             "FROM conversations WHERE name = '*'", [(1, "a"), (3, "b")])
     answer = alone.json("db", "check", code=REFUSED)
     assert answer["ok"] is True and answer["sound"] is False and answer["omitted"] == 0

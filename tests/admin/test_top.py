@@ -15,7 +15,8 @@ import pytest
 
 import multichat
 from multichat import V1Client, program, wait_until
-from ptyscreen import PtyScreen
+from picture import Picture
+from screen import Terminal
 from sites import NO_DAEMON, Site
 from v2 import V2Client
 
@@ -152,9 +153,10 @@ def test_no_daemon():
 def make_terminal(daemon):
     made = []
 
-    def start(columns=80, lines=24, term="xterm", daemon=daemon):
-        made.append(PtyScreen([program("multichatctl"), "--config", daemon.config, "top"], columns,
-                              lines, term))
+    def start(columns=80, rows=24, term="xterm", daemon=daemon):
+        made.append(Terminal([program("multichatctl"), "--config", daemon.config, "top"],
+                             dict(os.environ, LC_ALL="C.UTF-8"), columns, rows,
+                             Picture(columns, rows), term))
         return made[-1]
 
     yield start
@@ -162,76 +164,87 @@ def make_terminal(daemon):
         terminal.close()
 
 
+def fresh_modes():
+    ends = os.openpty()
+    modes = termios.tcgetattr(ends[1])
+    for end in ends:
+        os.close(end)
+    return modes
+
+
 def assert_given_back(terminal):
-    """The modes of the line are those of before, the other screen has been left, and the cursor is
-    to be seen."""
-    modes = termios.tcgetattr(terminal.slave)
-    assert modes == terminal.modes
-    assert terminal.raw.count(b"\x1b[?1049h") == terminal.raw.count(b"\x1b[?1049l") == 1
-    assert terminal.raw.rindex(b"\x1b[?1049l") > terminal.raw.rindex(b"\x1b[?25l")
-    assert terminal.raw.rindex(b"\x1b[?12l\x1b[?25h") > terminal.raw.rindex(b"\x1b[?25l")
+    """It ends, and well; the modes of the line are those of before, the other screen has been left,
+    and the cursor is to be seen."""
+    assert terminal.child.wait(multichat.PATIENCE) == 0
+    assert termios.tcgetattr(terminal.slave) == fresh_modes()
+    assert terminal.end() == (0, "")
+    raw = terminal.raw
+    assert raw.count(b"\x1b[?1049h") == raw.count(b"\x1b[?1049l") == 1
+    assert raw.rindex(b"\x1b[?1049l") > raw.rindex(b"\x1b[?25l")
+    assert raw.rindex(b"\x1b[?12l\x1b[?25h") > raw.rindex(b"\x1b[?25l")
 
 
-def test_refreshed_in_place_until_it_is_quit(daemon, people, terminal):
+def test_refreshed_in_place_until_it_is_quit(people, terminal):
     shown = terminal()
     with people["eve"].sign_on():
-        shown.wait_text("6 connected")
-    shown.wait_text("5 connected")
-    lines = shown.lines()
+        shown.wait_for("6 connected")
+    lines = shown.wait_for("5 connected")
     assert lines[0].startswith("multichatd ") and lines[6].split() == TITLES
     assert len([line for line in lines if line.startswith("multichatd ")]) == 1
     assert sorted(line.split()[5] for line in lines[7:] if line) == sorted(people)
-    assert shown.screen.buffer[6][0].reverse and not shown.screen.buffer[7][0].reverse
+    rows = shown.screen.model.buffer
+    assert rows[6][0].reverse and not rows[7][0].reverse
     shown.type("x?q")
-    assert shown.wait_end() == 0
     assert_given_back(shown)
 
 
 def test_resized(people, terminal):
     shown = terminal()
-    shown.wait_text("DEVICE")
+    shown.wait_for("DEVICE")
     shown.resize(200, 60)
-    shown.wait(lambda lines: len(lines) == 60 and "messages" in lines[4], "all of a long line")
+    shown.wait_lines(lambda lines: len(lines) == 60 and "messages" in lines[4], "a long line")
     shown.resize(30, 9)
-    shown.wait(lambda lines: sum(bool(line) for line in lines) == 8, "two clients and no more")
-    assert all(len(line) <= 30 for line in shown.lines())
-    shown.type(b"\x03")
-    assert shown.wait_end() == 0
+    lines = shown.wait_lines(lambda lines: sum(bool(line) for line in lines) == 8, "two clients")
+    assert all(len(line) <= 30 for line in lines)
+    shown.type("\x03")
     assert_given_back(shown)
+
+
+def is_stopped(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0] == "T"
 
 
 def test_suspended_and_resumed(people, terminal):
     shown = terminal()
-    shown.wait_text("5 connected")
-    shown.type(b"\x1a")
-    shown.wait_raw(b"\x1b[?1049l")
-    wait_until(lambda: open("/proc/%d/stat" % shown.child.pid, encoding="ascii").read()
-               .rsplit(")", 1)[1].split()[0] == "T", "it is stopped")
-    assert termios.tcgetattr(shown.slave) == shown.modes
-    before = len(shown.raw)
-    os.kill(shown.child.pid, signal.SIGCONT)
-    shown.wait_raw(b"\x1b[?1049h", before)
+    shown.wait_for("5 connected")
+    shown.type("\x1a")
+    wait_until(lambda: is_stopped(shown.child.pid), "it is stopped")
+    assert termios.tcgetattr(shown.slave) == fresh_modes()
+    wait_until(lambda: b"\x1b[?1049l" in shown.raw, "the other screen is left", shown.changed)
+    shown.child.send_signal(signal.SIGCONT)
+    wait_until(lambda: shown.raw.count(b"\x1b[?1049h") == 2, "and taken again", shown.changed)
+    shown.wait_for("5 connected")
     shown.type("q")
-    assert shown.wait_end() == 0
-    assert termios.tcgetattr(shown.slave) == shown.modes
+    assert shown.child.wait(multichat.PATIENCE) == 0
+    assert termios.tcgetattr(shown.slave) == fresh_modes()
+    assert shown.end() == (0, "")
 
 
 def test_daemon_goes_and_comes_back(daemons, terminal):
     daemon = daemons()
     shown = terminal(daemon=daemon)
-    shown.wait_text("0 connected")
+    shown.wait_for("0 connected")
     daemon.stop()
-    shown.wait_text("no daemon is running")
-    assert "tried again" in shown.text()
+    assert "tried again" in "".join(shown.wait_for("no daemon is running"))
     daemon.start()
-    shown.wait_text("multichatd ")
+    shown.wait_for("multichatd ")
     shown.child.send_signal(signal.SIGTERM)
-    assert shown.wait_end() == 0
     assert_given_back(shown)
 
 
 def test_terminal_that_cannot_be_painted_on(people, terminal):
     shown = terminal(term="dumb")
-    assert shown.wait_end() == 0
-    shown.wait_text("5 connected")
+    shown.wait_for("5 connected")
+    assert shown.end() == (0, "")
     assert b"\x1b" not in shown.raw

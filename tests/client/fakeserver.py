@@ -182,7 +182,10 @@ class FakeServer:
         session = self.sessions[name]
         assert signature == mac(session.key, datagram.rsplit(":", 1)[0])
         device = session.device
-        assert int(when) > device.last_poll and abs(int(when) - self.clock()) < 60000
+        assert abs(int(when) - self.clock()) < 60000
+        if int(when) <= device.last_poll:  # the next run may reckon the time a little less
+            assert device.endpoint != (source, int(port))
+            return None
         device.last_poll = int(when)
         with self.changed:
             self.polls.append((device.user, self.passwords[name], int(port), source))

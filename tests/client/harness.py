@@ -22,6 +22,16 @@ def error(code, reason="because"):
     return Error(code, reason)
 
 
+class Address:
+    """Where a daemon is, as Client wants it."""
+
+    def __init__(self, daemon):
+        self.host = daemon.polls[0]
+        self.poll_port = daemon.polls[1]
+        self.write_port = daemon.writes[1]
+        self.fingerprint = daemon.status()["tls"]["fingerprint"]
+
+
 class Client:
     """A home folder, and multichat run in it."""
 

@@ -76,11 +76,12 @@ client_dialogues = \
 	tests/client/test_client.py \
 	tests/client/test_daemon.py \
 	tests/client/test_recv.py \
+	tests/client/test_rooms.py \
 	tests/client/test_signon.py \
 	tests/client/test_terminal.py \
 	tests/client/test_trust.py
 TESTS += $(client_dialogues)
 EXTRA_DIST += $(client_dialogues) \
 	tests/client/disk-faults.h tests/client/fakeserver.py \
-	tests/client/harness.py tests/client/home.h tests/client/link-peer.h tests/client/screen.py \
+	tests/client/harness.py tests/client/home.h tests/client/link-peer.h \
 	tests/client/wire.py

@@ -75,7 +75,7 @@ def test_who_as_json(client, server):
 
 
 def test_unread_is_asked_for_the_device_that_is_here(client, server):
-    child = client.start(server, "recv")
+    child = client.start(server, "recv", "--follow")
     server.wait_stream()
     server.answers["unread"] = pages(["waiting:17/#lobby:3", "waiting:9/alice:1"])
     result = client.run(server, "unread")

@@ -8,18 +8,8 @@ import signal
 
 import pytest
 
-from harness import Client, Follower, finish
+from harness import Address, Client, Follower, finish
 from multichat import PATIENCE, Daemon, engines, wait_until
-
-
-class Address:
-    """Where a daemon is, as Client wants it."""
-
-    def __init__(self, daemon):
-        self.host = daemon.polls[0]
-        self.poll_port = daemon.polls[1]
-        self.write_port = daemon.writes[1]
-        self.fingerprint = daemon.status()["tls"]["fingerprint"]
 
 
 @pytest.fixture
@@ -185,7 +175,7 @@ def test_each_line_once_whoever_is_killed(daemon, alice, bob, listen):
 
     with open(path, "wb") as out:
         for kill in range(6):
-            child = alice.start(address, *listen, "recv", "--json", stdout=out, stderr=None)
+            child = alice.start(address, *listen, "recv", "--follow", "--json", stdout=out, stderr=None)
             say(count * (kill + 1) // 7)
             # Some of them, and then in the middle of it.
             wait_until(lambda: len(shown()) > count * (kill + 1) // 9, "lines")
@@ -194,7 +184,7 @@ def test_each_line_once_whoever_is_killed(daemon, alice, bob, listen):
             if kill % 3 == 2:
                 daemon.kill()
                 daemon.start()
-        child = alice.start(address, *listen, "recv", "--json", stdout=out, stderr=None)
+        child = alice.start(address, *listen, "recv", "--follow", "--json", stdout=out, stderr=None)
         say(count)
         wait_until(lambda: {line["text"] for line in shown()} == set(map(str, range(count))),
                    "all lines")

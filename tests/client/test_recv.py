@@ -150,21 +150,21 @@ def test_recv_time_out_exits_5(client, server):
 
 def test_recv_that_is_denied_exits_1(client, server):
     server.denied = error("denied", "wrong")
-    result = client.run(server, "recv")
+    result = client.run(server, "recv", "--follow")
     assert result.returncode == 1 and "wrong" in result.stderr and server.polls == []
 
 
 def test_another_certificate_exits_8_and_is_told_nothing(client, server):
     client.argv(server)  # it is known from now on
     server.identify("another")
-    result = client.run(server, "recv")
+    result = client.run(server, "recv", "--follow")
     assert result.returncode == 8 and "ANOTHER CERTIFICATE" in result.stderr
     assert server.verbs == [] and server.polls == []
 
 
 def test_recv_into_a_full_file_does_not_acknowledge(client, server):
     with open("/dev/full", "w", encoding="ascii") as full:
-        child = client.start(server, "recv", stdout=full)
+        child = client.start(server, "recv", "--follow", stdout=full)
         server.deliver("text")
         code, _, err = finish(child)
     assert code == 6 and "not acknowledged" in err
@@ -176,7 +176,7 @@ def test_recv_into_a_full_file_does_not_acknowledge(client, server):
 
 
 def test_recv_ends_when_its_reader_has_gone(client, server):
-    child = client.start(server, "recv")
+    child = client.start(server, "recv", "--follow")
     server.wait_poll()
     child.stdout.close()
     child.stdout = None
@@ -187,7 +187,7 @@ def test_recv_ends_when_the_other_end_of_its_socket_has_gone(client, server):
     """There, poll(2) tells of it in another way than at a pipe."""
     here, there = socket.socketpair()
     with here, there:
-        child = client.start(server, "recv", stdout=there)
+        child = client.start(server, "recv", "--follow", stdout=there)
     assert finish(child)[0] == 6
 
 
@@ -201,7 +201,7 @@ def cpu_seconds(child):
 @pytest.mark.parametrize("reaches", [True, False], ids=["pushed", "attached"])
 def test_a_connection_that_breaks_while_its_reader_sleeps_is_no_work(client, server, reaches):
     server.reaches = reaches
-    child = client.start(server, "recv")
+    child = client.start(server, "recv", "--follow")
     wire = server.wait_stream(attached=not reaches)
     for _ in range(300):  # more than the client takes in
         server.deliver("x" * 8000)
@@ -215,7 +215,7 @@ def test_a_connection_that_breaks_while_its_reader_sleeps_is_no_work(client, ser
 
 
 def test_recv_whose_reader_sleeps_does_not_acknowledge_and_still_ends(client, server):
-    child = client.start(server, "recv")
+    child = client.start(server, "recv", "--follow")
     server.wait_stream()
     for _ in range(40):  # a pipe takes 64 KiB, and nobody reads
         server.deliver("x" * 4000)
@@ -231,7 +231,7 @@ def test_recv_whose_reader_sleeps_does_not_acknowledge_and_still_ends(client, se
 
 def test_recv_ends_by_signal(client, server):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        child = client.start(server, "recv")
+        child = client.start(server, "recv", "--follow")
         server.wait_poll(fresh=True)
         child.send_signal(number)
         assert finish(child)[0] == 0
@@ -240,7 +240,7 @@ def test_recv_ends_by_signal(client, server):
 # -- exactly once
 
 def test_a_message_that_comes_again_is_acknowledged_and_not_shown(client, server):
-    child = client.start(server, "recv", "--json")
+    child = client.start(server, "recv", "--follow", "--json")
     out = Follower(child.stdout)
     server.push("one")
     device = server.device()
@@ -312,7 +312,7 @@ def test_killed_at_any_moment_each_line_is_there_once(client, server):
                 wait_until(lambda: sent - device.acked[1] < 100, "acks", server.changed)
 
     with open(path, "wb") as out:
-        child = client.start(server, "recv", "--json", stdout=out, stderr=None)
+        child = client.start(server, "recv", "--follow", "--json", stdout=out, stderr=None)
         server.wait_signon()
         device = server.device()
         feeder = threading.Thread(target=feed)
@@ -322,7 +322,7 @@ def test_killed_at_any_moment_each_line_is_there_once(client, server):
             wait_until(lambda: device.acked[1] > goal, "%d acks" % goal, server.changed)
             child.kill()
             child.wait(PATIENCE)
-            child = client.start(server, "recv", "--json", stdout=out, stderr=None)
+            child = client.start(server, "recv", "--follow", "--json", stdout=out, stderr=None)
         feeder.join(PATIENCE)
         wait_until(lambda: device.acked[1] == count, "the last ack", server.changed)
         child.send_signal(signal.SIGTERM)
@@ -356,7 +356,7 @@ def test_a_journal_that_cannot_be_written_acknowledges_nothing(client, server):
 
 def test_it_attaches_first_and_is_pushed_to_then(client, server):
     server.polled = lambda device, port: "pushing"
-    child = client.start(server, "recv", "--verbose")
+    child = client.start(server, "recv", "--follow", "--verbose")
     errors = Follower(child.stderr)
     child.stderr = None
     server.wait_stream(attached=True)
@@ -375,7 +375,7 @@ def test_it_attaches_first_and_is_pushed_to_then(client, server):
 
 def test_who_cannot_be_reached_stays_attached_until_he_can(client, server):
     server.reaches = False
-    child = client.start(server, "recv", "--verbose")
+    child = client.start(server, "recv", "--follow", "--verbose")
     errors = Follower(child.stderr)
     child.stderr = None
     server.wait_stream(attached=True)
@@ -397,7 +397,7 @@ def test_who_cannot_be_reached_stays_attached_until_he_can(client, server):
 
 def test_it_detaches_when_told_idle(client, server):
     server.polled = lambda device, port: "idle" if device.attached else "pushing"
-    child = client.start(server, "recv")
+    child = client.start(server, "recv", "--follow")
     wait_until(lambda: server.verbs[-1:] == ["goodbye"], "the end of the link", server.changed)
     assert server.verbs == ["hello", "attach", "detach", "goodbye"]
     server.polled = lambda device, port: "unreachable"
@@ -440,7 +440,7 @@ def test_sessions_that_ended_are_made_anew(client, server):
 
 
 def test_a_server_that_restarts_delivers_on(client, server):
-    child = client.start(server, "recv")
+    child = client.start(server, "recv", "--follow")
     errors = Follower(child.stderr)
     child.stderr = None
     for i in range(2):
@@ -462,7 +462,7 @@ def test_a_server_that_restarts_delivers_on(client, server):
 
 def test_lost_datagrams_change_nothing(client, server):
     """One in five polls and answers is lost, and more: each second one."""
-    child = client.start(server, "recv", "--verbose")
+    child = client.start(server, "recv", "--follow", "--verbose")
     errors = Follower(child.stderr)
     child.stderr = None
     server.wait_stream(attached=False)
@@ -476,7 +476,7 @@ def test_lost_datagrams_change_nothing(client, server):
 
 
 def test_polls_come_as_often_as_the_server_wants(client, server):
-    child = client.start(server, "recv")
+    child = client.start(server, "recv", "--follow")
     server.wait_poll(fresh=True)
     start = time.monotonic()
     server.wait_polls(2)
@@ -580,6 +580,38 @@ def test_plain_connections_where_they_are_wanted(client):
     server.close()
 
 
+# -- ending by itself
+
+def unread(server):
+    """What the device has not acknowledged, as a server tells it."""
+    def answer(frame):
+        waiting = {}
+        for number, _, text in server.device().waiting():
+            waiting[number, text.split(":")[1]] = waiting.get((number, text.split(":")[1]), 0) + 1
+        return (["waiting:%s:%d" % (name, count) for (_, name), count in waiting.items()]
+                + ["end:unread:%d:" % len(waiting)])
+    return answer
+
+
+def test_recv_ends_when_nothing_waits(client, server):
+    server.answers["unread"] = unread(server)
+    assert client.run(server, "recv").stdout == ""
+    device = server.device()
+    for i in range(300):
+        server.deliver("message %d" % i, to=("1/*", "3/#room")[i % 2], device=device)
+    result = client.run(server, "recv")
+    assert (result.returncode, result.stderr) == (0, "")
+    texts = [line.rsplit(" ", 1)[1] for line in result.stdout.splitlines()]
+    assert sorted(texts, key=int) == [str(i) for i in range(300)]
+    assert device.waiting() == []
+
+
+def test_recv_that_may_not_ask_what_waits_says_so(client, server):
+    server.answers["unread"] = lambda frame: ["err:forbidden-here:unread:not for you"]
+    result = client.run(server, "recv")
+    assert result.returncode == 1 and "not for you" in result.stderr
+
+
 # -- commands
 
 def run_each(folder, command, name="each"):
@@ -626,7 +658,7 @@ def test_exec_with_json_and_notices(client, server):
 
 def test_a_command_that_fails_leaves_its_message_unacknowledged(client, server):
     command = run_each(client.folder, 'text=$(cat); echo "$text $MULTICHAT_AGAIN"; [ "$text" != bad ]')
-    child = client.start(server, "recv", "--exec", command)
+    child = client.start(server, "recv", "--follow", "--exec", command)
     good = server.deliver("good")
     server.deliver("bad")
     code, out, err = finish(child)
@@ -641,7 +673,7 @@ def test_a_command_that_fails_leaves_its_message_unacknowledged(client, server):
 
 def test_a_command_is_told_that_its_message_may_have_been_seen_before(client, server):
     command = run_each(client.folder, 'cat; echo "again: $MULTICHAT_AGAIN"; kill -9 $$')
-    child = client.start(server, "recv", "--exec", command)
+    child = client.start(server, "recv", "--follow", "--exec", command)
     server.deliver("text")
     code, _, err = finish(child)
     assert code == 11 and "status 137" in err
@@ -656,7 +688,7 @@ def test_a_command_that_runs_is_waited_for(client, server):
     gate = os.path.join(client.folder, "gate")
     os.mkfifo(gate)
     command = run_each(client.folder, "echo begun; read line < %s; echo $line" % gate)
-    child = client.start(server, "recv", "--exec", command)
+    child = client.start(server, "recv", "--follow", "--exec", command)
     message = server.deliver("text")
     with open(gate, "w", encoding="ascii") as file:  # once the command reads it
         child.send_signal(signal.SIGTERM)

@@ -75,7 +75,7 @@ def test_a_session_that_ends_while_it_runs(client, server):
 
 def test_denied_is_not_tried_again(client, server):
     server.denied = error("denied", "no such user")
-    result = client.run(server, "recv")
+    result = client.run(server, "recv", "--follow")
     assert result.returncode == 1
     assert result.stderr == "multichat: refused as alice: no such user (denied)\n"
     assert ways(server) == ["hello"]

@@ -4,7 +4,7 @@ and database are killed at random. Nothing may be lost, shown twice, out of orde
 
 usage: version2.py [--engine sqlite|mariadb|both] [--kills N] [--receivers N] [--seed N]
 
-Receivers are `multichat recv --json`, whose lines go to files. Some senders are `multichat send`; their
+Receivers are `multichat recv --follow --json`, whose lines go to files. Some senders are `multichat send`; their
 exit status 0 says that a message is stored, and one that was killed may be stored or not. The others
 send by keys, over TLS, again and again until they have their answer: each of their messages has to
 arrive. Run it in the build folder, with MULTICHAT_SRCDIR/tests/lib in PYTHONPATH.
@@ -151,7 +151,7 @@ class RealSender(threading.Thread):
 
 
 class Receiver:
-    """`multichat recv --json` with its lines in a file, begun again when it is killed."""
+    """`multichat recv --follow --json` with its lines in a file, begun again when it is killed."""
 
     def __init__(self, site, name):
         self.name = name
@@ -164,7 +164,7 @@ class Receiver:
 
     def start(self):
         with open(self.file, "ab") as out, open(self.errors, "ab") as err:
-            self.child = subprocess.Popen(self.client._argv("recv", "--json"), stdout=out,
+            self.child = subprocess.Popen(self.client._argv("recv", "--follow", "--json"), stdout=out,
                                           stderr=err, stdin=subprocess.DEVNULL,
                                           env=self.client._environment())
 

@@ -4,6 +4,7 @@ daemon_tests = \
 	tests/daemon/test_control.py \
 	tests/daemon/test_descriptor_store.py \
 	tests/daemon/test_identity.py \
+	tests/daemon/test_retention.py \
 	tests/daemon/test_service.py \
 	tests/daemon/test_sockets.py \
 	tests/daemon/test_streams.py \

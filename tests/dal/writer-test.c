@@ -64,7 +64,7 @@ static void assert_asked(const char *expected)
 /* The end is read once; from then on a batch is one INSERT between BEGIN and COMMIT. */
 static void test_hot_path(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 41 9");
+    fake_answer("ends", SQL_OK, "7 41 9 1");
     queue(7, "a");
     wait_idle();
     assert_stored(0, 7, 42, false);
@@ -76,10 +76,11 @@ static void test_hot_path(void **state)
     assert_string_equal(
         fake_text("messages insert 1"),
         "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, "
-        "kind, userid, name, ckey, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        "kind, userid, name, ckey, text, direct) VALUES "
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     assert_string_equal(
         fake_text("ends"),
-        "SELECT c.id, COALESCE(m.seq, 0), COALESCE(m.time_ms, 0) FROM conversations c "
+        "SELECT c.id, COALESCE(m.seq, 0), COALESCE(m.time_ms, 0), c.kind FROM conversations c "
         "LEFT JOIN messages m ON m.conversation = c.id AND m.seq = (SELECT MAX(e.seq) FROM "
         "messages e WHERE e.conversation = c.id) WHERE c.id IN "
         "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -90,7 +91,7 @@ static void test_batch_in_few_statements(void **state)
 {
     char key[16];
 
-    fake_answer("ends", SQL_OK, "1 0 0;2 10 0");
+    fake_answer("ends", SQL_OK, "1 0 0 1;2 10 0 1");
     for (unsigned i = 0; i < 341; i++) {
         snprintf(key, sizeof(key), "%u", i);
         queue(i % 2 == 0 ? 2 : 1, key);
@@ -107,7 +108,7 @@ static void test_batch_in_few_statements(void **state)
 /* The clock of another server may be ahead: a conversation's times do not go back. */
 static void test_time_does_not_go_back(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 41 9999999999999");
+    fake_answer("ends", SQL_OK, "7 41 9999999999999 1");
     queue(7, "a");
     wait_idle();
     assert_int_equal(sendings[0].message->time_ms, 9999999999999);
@@ -116,7 +117,7 @@ static void test_time_does_not_go_back(void **state)
 
 static void test_conversation_is_missing(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 0 0");
+    fake_answer("ends", SQL_OK, "7 0 0 1");
     queue(7, "a");
     queue(8, "b");
     wait_idle();
@@ -133,8 +134,8 @@ static void test_conversation_is_missing(void **state)
  * locked. */
 static void test_another_server_was_first(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 10 0");
-    fake_answer("ends", SQL_OK, "7 12 0");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
+    fake_answer("ends", SQL_OK, "7 12 0 1");
     fake_answer("messages insert 1", SQL_DUPLICATE, "");
     queue(7, "a");
     wait_idle();
@@ -147,8 +148,8 @@ static void test_another_server_was_first(void **state)
 /* The key was stored before: the first answer again, and only the others are stored. */
 static void test_key_was_stored_before(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 10 0");
-    fake_answer("ends", SQL_OK, "7 10 0");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
     fake_answer("messages insert 1", SQL_DUPLICATE, "");
     fake_answer("keys", SQL_OK, "5 b 3 77 123456");
     queue(7, "a");
@@ -163,7 +164,7 @@ static void test_key_was_stored_before(void **state)
 
 static void test_only_known_keys(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 10 0");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
     fake_answer("messages insert 1", SQL_DUPLICATE, "");
     fake_answer("keys", SQL_OK, "5 a 7 2 1");
     queue(7, "a");
@@ -174,7 +175,7 @@ static void test_only_known_keys(void **state)
 
 static void test_conversation_was_deleted(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 10 0");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
     fake_answer("messages insert 1", SQL_NO_PARENT, "");
     queue(7, "a");
     wait_idle();
@@ -185,9 +186,9 @@ static void test_conversation_was_deleted(void **state)
 
 static void test_deadlock(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 10 0");
-    fake_answer("ends", SQL_OK, "7 10 0");
-    fake_answer("ends", SQL_OK, "7 10 0");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
     fake_answer("messages insert 1", SQL_RETRY, "");
     fake_answer("commit", SQL_RETRY, "");
     queue(7, "a");
@@ -213,15 +214,15 @@ static void test_endless_deadlock(void **state)
 /* Halving finds the guilty one; its neighbours are stored. */
 static void test_one_is_refused(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 0 0");
+    fake_answer("ends", SQL_OK, "7 0 0 1");
     fake_answer("messages insert 4", SQL_REFUSED, "");
-    fake_answer("ends", SQL_OK, "7 0 0");
+    fake_answer("ends", SQL_OK, "7 0 0 1");
     fake_answer("messages insert 1", SQL_OK, "");
     fake_answer("messages insert 1", SQL_OK, "");
     fake_answer("messages insert 1", SQL_REFUSED, "");
-    fake_answer("ends", SQL_OK, "7 2 0");
+    fake_answer("ends", SQL_OK, "7 2 0 1");
     fake_answer("messages insert 1", SQL_REFUSED, "");
-    fake_answer("ends", SQL_OK, "7 2 0");
+    fake_answer("ends", SQL_OK, "7 2 0 1");
     for (unsigned i = 0; i < 4; i++)
         queue(7, (const char *[]){"a", "b", "c", "d"}[i]);
     wait_idle();
@@ -240,8 +241,8 @@ static void test_disk_full(void **state)
 {
     struct dal_status status;
 
-    fake_answer("ends", SQL_OK, "7 10 0");
-    fake_answer("ends", SQL_OK, "7 10 0");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
     fake_answer("messages insert 1", SQL_FAILED, "");
     queue(7, "a");
     wait_idle();
@@ -260,8 +261,8 @@ static void test_disk_full(void **state)
 /* Lost before the commit: nothing can have happened, so it is simply done again. */
 static void test_lost_before_the_commit(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 10 0");
-    fake_answer("ends", SQL_OK, "7 10 0");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
     fake_answer("messages insert 1", SQL_LOST, "");
     queue(7, "a");
     wait_idle();
@@ -274,7 +275,7 @@ static void test_lost_before_the_commit(void **state)
 static void test_lost_again_and_again(void **state)
 {
     for (unsigned i = 0; i < 3; i++) {
-        fake_answer("ends", SQL_OK, "7 10 0");
+        fake_answer("ends", SQL_OK, "7 10 0 1");
         fake_answer("messages insert 1", SQL_LOST, "");
     }
     queue(7, "a");
@@ -287,7 +288,7 @@ static void test_commit_is_lost_and_had_effect(void **state)
 {
     char row[64];
 
-    fake_answer("ends", SQL_OK, "7 10 9999999999999");
+    fake_answer("ends", SQL_OK, "7 10 9999999999999 1");
     fake_answer("commit", SQL_LOST, "");
     snprintf(row, sizeof(row), "5 a 7 11 9999999999999");
     fake_answer("keys", SQL_OK, row);
@@ -299,8 +300,8 @@ static void test_commit_is_lost_and_had_effect(void **state)
 
 static void test_commit_is_lost_and_had_no_effect(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 10 0");
-    fake_answer("ends", SQL_OK, "7 20 0");
+    fake_answer("ends", SQL_OK, "7 10 0 1");
+    fake_answer("ends", SQL_OK, "7 20 0 1");
     fake_answer("commit", SQL_LOST, "");
     queue(7, "a");
     wait_idle();
@@ -312,10 +313,10 @@ static void test_commit_is_lost_and_had_no_effect(void **state)
 /* Not there yet, because the server is still at work on the commit: the second try runs into it. */
 static void test_commit_takes_effect_late(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 10 9999999999999");
+    fake_answer("ends", SQL_OK, "7 10 9999999999999 1");
     fake_answer("commit", SQL_LOST, "");
     fake_answer("keys", SQL_OK, "");
-    fake_answer("ends", SQL_OK, "7 10 9999999999999");
+    fake_answer("ends", SQL_OK, "7 10 9999999999999 1");
     fake_answer("messages insert 1", SQL_OK, "");
     fake_answer("messages insert 1", SQL_DUPLICATE, "");
     fake_answer("keys", SQL_OK, "5 a 7 11 9999999999999");
@@ -329,7 +330,7 @@ static void test_commit_takes_effect_late(void **state)
 /* While the fate is open even a database that refuses everything is no answer. */
 static void test_uncertain_waits_for_a_working_database(void **state)
 {
-    fake_answer("ends", SQL_OK, "7 10 9999999999999");
+    fake_answer("ends", SQL_OK, "7 10 9999999999999 1");
     fake_answer("commit", SQL_LOST, "");
     fake_answer("open", SQL_FAILED, "");
     fake_answer("keys", SQL_FAILED, "");

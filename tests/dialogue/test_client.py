@@ -103,7 +103,7 @@ def test_client_survives_a_restart(either, programs, clients):
 
 def test_signal_ends_receiving_in_order(daemon, programs, clients):
     alice = clients(daemon, "alice")
-    child = programs(daemon, "bob").begin("recv")
+    child = programs(daemon, "bob").begin("recv", "--follow")
     assert alice.write("bob", "seen") == "ack"
     assert "seen" in child.stdout.readline().decode()
     child.send_signal(signal.SIGTERM)
@@ -112,7 +112,7 @@ def test_signal_ends_receiving_in_order(daemon, programs, clients):
 
 def test_two_programs_talk(either, programs):
     alice, bob = programs(either, "alice"), programs(either, "bob")
-    heard = {"alice": alice.begin("recv"), "bob": bob.begin("recv")}
+    heard = {"alice": alice.begin("recv", "--follow"), "bob": bob.begin("recv", "--follow")}
     for number in range(3):
         assert alice.run("send", "bob", "a%d" % number)[0] == 0
         assert "a%d" % number in heard["bob"].stdout.readline().decode()

@@ -502,7 +502,7 @@ async def pipe(reader, writer):
 async def test_conversation_with_the_real_client(server, people, programs):
     alice, bob = people(server, "alice"), programs(server, "bob")
     await alice.start()
-    hearing = bob.begin("recv", "--json")
+    hearing = bob.begin("recv", "--follow", "--json")
     for number in range(3):
         await alice.send("bob", "to bob: %d" % number)
         heard = json.loads(await asyncio.to_thread(hearing.stdout.readline))
@@ -519,7 +519,7 @@ async def test_conversation_with_the_real_client(server, people, programs):
 async def test_both_clients_go_on_after_a_restart(server, people, programs):
     alice, bob = people(server, "alice"), programs(server, "bob")
     await alice.start()
-    hearing = bob.begin("recv", "--json")
+    hearing = bob.begin("recv", "--follow", "--json")
     await alice.send("bob", "before")
     assert "before" in (await asyncio.to_thread(hearing.stdout.readline)).decode()
     await asyncio.to_thread(server.stop)

@@ -80,7 +80,7 @@ def test_behind_nat_and_out_of_it(behind_nat, daemons, programs):
     daemon.add_users("alice", "bob")
     bob = programs(daemon, "bob", host=client, listen="%s:%d" % (INSIDE, PORT), server=SERVER)
     alice = programs(daemon, "alice", host=server, listen=SERVER, server=SERVER)
-    lines = Lines(bob.begin("recv", "--json"))
+    lines = Lines(bob.begin("recv", "--follow", "--json"))
     daemon.wait_figure("attached", lambda attached: attached == 1)
 
     for number in range(5):

@@ -10,6 +10,7 @@
 #include "client/entry.h"
 #include "client/folder.h"
 #include "client/hook.h"
+#include "client/modes/draining.h"
 #include "client/modes/modes.h"
 #include "client/modes/sending.h"
 #include "client/output.h"
@@ -34,9 +35,10 @@ struct recv {
     struct session *session;
     int stop_fd;
     size_t json_flags;
-    uint64_t texts; /* shown: messages, whispers and announcements */
-    int status;     /* of the last command, as waitpid(2) tells it */
-    int code;       /* enum exit_code, or -1 while it goes on */
+    struct draining *draining; /* NULL: it does not end because nothing waits */
+    uint64_t texts;            /* shown: messages, whispers and announcements */
+    int status;                /* of the last command, as waitpid(2) tells it */
+    int code;                  /* enum exit_code, or -1 while it goes on */
 };
 
 /* A line for an entry, freed by the caller, or "" for what is passed over; NULL without memory. */
@@ -169,8 +171,9 @@ static void show_messages(struct recv *recv)
         case SHOW_NOTHING:
             return;
         case SHOW_SKIPPED:
-            break;
         case SHOW_SHOWN:
+            if (recv->draining)
+                draining_handled(recv->draining);
             if (recv->invocation->count > 0 && recv->texts == recv->invocation->count)
                 recv->code = EXIT_DONE;
             break;
@@ -205,6 +208,20 @@ static void show_notices(struct session *session)
     }
 }
 
+/* What of it there is, if it is there at all. */
+static struct pollfd draining_fd(const struct recv *recv)
+{
+    return recv->draining ? draining_pollfd(recv->draining) : (struct pollfd){.fd = -1};
+}
+
+static void drain(struct recv *recv, short revents)
+{
+    if (!recv->draining || recv->code >= 0)
+        return;
+    draining_turn(recv->draining, revents, clock_monotonic_us());
+    recv->code = recv->draining->code;
+}
+
 /* Waits for something and does it. `deadline` is monotonic, UINT64_MAX for none. */
 static void turn(struct recv *recv, uint64_t deadline)
 {
@@ -212,14 +229,16 @@ static void turn(struct recv *recv, uint64_t deadline)
         {.fd = recv->stop_fd, .events = POLLIN},
         {.fd = recv->session->wake[SESSION_INPUT], .events = POLLIN},
         {.fd = STDOUT_FILENO}, /* only to learn that its reader has gone */
+        draining_fd(recv),
     };
     uint64_t now = clock_monotonic_us();
+    uint64_t due = recv->draining ? draining_due(recv->draining) : UINT64_MAX;
 
     if (now >= deadline) {
         recv->code = EXIT_TIME_OUT;
         return;
     }
-    if (poll(fds, ARRAY_SIZE(fds), clock_poll_ms(deadline, now)) <= 0)
+    if (poll(fds, ARRAY_SIZE(fds), clock_poll_ms(due < deadline ? due : deadline, now)) < 0)
         return;
     if (fds[0].revents) {
         recv->code = recv->invocation->count > 0 ? EXIT_TIME_OUT : EXIT_DONE;
@@ -229,11 +248,38 @@ static void turn(struct recv *recv, uint64_t deadline)
         session_woken(recv->session, SESSION_INPUT);
     show_notices(recv->session);
     show_messages(recv);
+    drain(recv, fds[3].revents);
     serve_account(recv);
     if (recv->code < 0 && fds[2].revents) {
         output_notice("standard output was closed");
         recv->code = EXIT_OUTPUT;
     }
+}
+
+static void receive_until(struct recv *recv, uint64_t deadline)
+{
+    while (recv->code < 0)
+        turn(recv, deadline);
+}
+
+/* True if it is to end when nothing waits any more. */
+static bool ends_by_itself(const struct invocation *invocation)
+{
+    return !invocation->follow && invocation->count == 0 && invocation->timeout_us == 0;
+}
+
+static void drain_and_receive(struct recv *recv)
+{
+    struct draining draining;
+
+    if (draining_init(&draining, recv->session) < 0) {
+        output_notice("no memory or descriptor is left");
+        recv->code = EXIT_SYSTEM;
+        return;
+    }
+    recv->draining = &draining;
+    receive_until(recv, UINT64_MAX);
+    draining_deinit(&draining);
 }
 
 static int receive(struct recv *recv, struct receiving *receiving)
@@ -249,8 +295,10 @@ static int receive(struct recv *recv, struct receiving *receiving)
         return EXIT_SYSTEM;
     }
     recv->session = &crew.session;
-    while (recv->code < 0)
-        turn(recv, deadline);
+    if (ends_by_itself(invocation))
+        drain_and_receive(recv);
+    else
+        receive_until(recv, deadline);
     show_notices(&crew.session);
     crew_end(&crew);
     return recv->code;
