@@ -73,7 +73,7 @@ struct options {
 #undef X
 };
 
-#define ARGUMENTS_MAX 2
+#define ARGUMENTS_MAX 5
 
 struct ctl;
 
@@ -98,6 +98,7 @@ struct ctl {
     struct options options;
     const char *arguments[ARGUMENTS_MAX]; /* NULL where none was given */
     struct daemon_config config;
+    enum reach reach;        /* the command's, unless its arguments say otherwise */
     struct session *session; /* opened by the first request */
     char *
         *told; /* where the words of a failure go, in the place of the last; NULL: to the caller */
@@ -132,9 +133,13 @@ int command_room_list(struct ctl *ctl);
 int command_room_join(struct ctl *ctl);
 int command_room_part(struct ctl *ctl);
 int command_room_members(struct ctl *ctl);
+int command_room_set(struct ctl *ctl);
+int command_room_invite(struct ctl *ctl);
+int command_rooms(struct ctl *ctl);
 int command_status(struct ctl *ctl);
 int command_top(struct ctl *ctl);
 int command_kick(struct ctl *ctl);
+int command_announce(struct ctl *ctl);
 int command_db_init(struct ctl *ctl);
 int command_db_migrate(struct ctl *ctl);
 int command_db_check(struct ctl *ctl);
