@@ -32,7 +32,8 @@ struct storage_thread {
     struct list queue;               /* a writer's own; readers share dal.reads */
     struct sql_connection *borrowed; /* what dal_close() may interrupt */
     bool up;
-    bool checking; /* busy for minutes on purpose: pings need not wait for it */
+    bool checking;            /* busy for minutes on purpose: pings need not wait for it */
+    uint64_t migrating_since; /* monotonic microseconds, 0: it is not; soon the same */
     bool ended;
     char fault[256]; /* why it is not up, or what fails though it is; "" for nothing */
 
@@ -101,6 +102,9 @@ extern const struct request_kind request_kind_store, request_kind_ping;
 
 /* Hands finished requests back to the reactor thread. */
 void dal_finish(struct dal *dal, struct list *finished);
+
+/* Under the lock: pings do not wait for this thread any more. */
+void dal_settle_pings(struct dal *dal, const struct storage_thread *thread, bool connected);
 
 /* Under the lock: makes dal_fd() readable. */
 void dal_signal(struct dal *dal);

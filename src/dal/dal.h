@@ -100,7 +100,8 @@ void dal_on_state(void (*changed)(void *userdata), void *userdata);
 typedef void (*dal_done_fn)(void *userdata, enum dal_outcome outcome);
 
 /* A round trip through every storage thread: OK when all are connected, else UNAVAILABLE. It is
- * answered also while the database is away, and does not wait for a dal_check() under way. Not
+ * answered also while the database is away, and does not wait for a dal_check() under way, nor for
+ * a migration that has gone on for some seconds when the next one is asked (UNAVAILABLE). Not
  * bounded by queue_max; at most 16 at once (-EAGAIN). */
 MUST_USE int dal_ping(dal_done_fn callback, void *userdata);
 

@@ -28,7 +28,7 @@ enum sql_status {
 enum sql_role {
     SQL_READER,  /* a transaction of it is one snapshot */
     SQL_WRITER,  /* each statement sees what is committed; a transaction may write */
-    SQL_CHECKER, /* a reader whose statements may take minutes */
+    SQL_CHECKER, /* a reader, or who migrates, whose statements may take minutes */
 };
 
 enum sql_type {
