@@ -66,7 +66,7 @@ static void wrong_requests_are_named(void **state)
         {"{'verb':'user forget','userid':'nobody'}", "invalid", "needs the argument \"device\""},
         {"{'verb':'room delete','room':'none'}", "missing", "there is no room #none"},
         {"{'verb':'room members','room':'none'}", "missing", "there is no room #none"},
-        {"{'verb':'room join','room':'none','userid':'a'}", "missing", "there is no user a"},
+        {"{'verb':'room join','room':'none','userid':'a'}", "missing", "there is no room #none"},
         {"{'verb':'room part','room':'none','userid':'a'}", "missing", "there is no room #none"},
     };
     struct host *host = *state;
