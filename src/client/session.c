@@ -245,10 +245,11 @@ bool session_pushed(struct session *session)
 
 void session_set_reached_by(struct session *session, enum reached_by by)
 {
-    bool by_link = by == REACHED_BY_LINK, told;
+    bool by_link = by == REACHED_BY_LINK, told, changed;
     struct addr bound;
 
     pthread_mutex_lock(&session->lock);
+    changed = session->reached_by != by;
     session->reached_by = by;
     bound = session->bound;
     /* That the server connects to us is what everybody expects. */
@@ -256,6 +257,8 @@ void session_set_reached_by(struct session *session, enum reached_by by)
     if (!told)
         session->link_told = by_link;
     pthread_mutex_unlock(&session->lock);
+    if (changed)
+        session_wake(session, SESSION_INPUT); /* which may show it */
     if (told || !session->chatty)
         return;
     if (by_link)
