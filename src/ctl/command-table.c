@@ -4,8 +4,9 @@
 #include "ctl/ctl.h"
 
 #define PASSWORD (OPTION_PASSWORD_FILE | OPTION_PASSWORD_FD)
-#define MYSQL    (OPTION_DATABASE | OPTION_USER | OPTION_SERVER_SOCKET | OPTION_SECRET_FILE)
-#define ADMIN    (OPTION_ADMIN_USER | OPTION_ADMIN_PASSWORD_FILE)
+#define MYSQL                                                                                      \
+    (OPTION_ADMIN_USER | OPTION_ADMIN_PASSWORD_FILE | OPTION_DATABASE | OPTION_USER |              \
+     OPTION_SERVER_SOCKET | OPTION_SECRET_FILE)
 
 /* Some of them scan every message or wait for a hundred slow hashes. */
 #define PATIENCE       60
@@ -53,17 +54,11 @@ const struct command command_table[] = {
      "Show who is connected and what the daemon is doing, refreshed every second."},
     {"kick", "USERID", 1, 1, OPTION_CONTROL | OPTION_REASON, REACH_DAEMON, PATIENCE, command_kick,
      "Close a user's connections, telling him why. He may come back."},
-    {"db init", "", 0, 0, OPTION_DRIVER | MYSQL | ADMIN, REACH_STORAGE, PATIENCE, command_db_init,
+    {"db init", "", 0, 0, OPTION_DRIVER | MYSQL, REACH_STORAGE, PATIENCE, command_db_init,
      "Make the database and its tables. Running it again changes nothing."},
     {"db migrate", "", 0, 0, 0, REACH_STORAGE, PATIENCE, command_db_migrate,
      "Bring the tables of an older version up to date."},
     {"db check", "", 0, 0, OPTION_CONTROL, REACH_ANY, PATIENCE_CHECK, command_db_check,
      "Look the whole database over."},
-    {"db copy", "", 0, 0, OPTION_TO | MYSQL, REACH_STORAGE, PATIENCE, command_db_copy,
-     "Copy everything into an empty database of the other driver. The daemon is stopped."},
-    {"export", "[FILE]", 0, 1, 0, REACH_STORAGE, PATIENCE, command_export,
-     "Write everything to a file, or with - to standard output, also while the daemon runs."},
-    {"import", "[FILE]", 0, 1, 0, REACH_STORAGE, PATIENCE, command_import,
-     "Fill an empty database with an export. The daemon is stopped."},
     {0},
 };

@@ -48,11 +48,10 @@ enum reach {
       "mysql: the server's administrator (default: root)")                                         \
     X(ADMIN_PASSWORD_FILE, admin_password_file, "admin-password-file", "FILE",                     \
       "mysql: his password (default: none, the socket tells)")                                     \
-    X(DATABASE, database, "database", "D", "mysql: the database")                                  \
-    X(USER, user, "user", "U", "mysql: its user there")                                            \
+    X(DATABASE, database, "database", "D", "mysql: the database to make")                          \
+    X(USER, user, "user", "U", "mysql: the user to make")                                          \
     X(SERVER_SOCKET, server_socket, "socket", "S", "mysql: the server's local socket")             \
-    X(SECRET_FILE, secret_file, "password-file", "FILE", "mysql: the file of his password")        \
-    X(TO, to, "to", "DRIVER", "sqlite or mysql")
+    X(SECRET_FILE, secret_file, "password-file", "OUT", "mysql: where the new password is kept")
 
 enum option_index {
 #define X(symbol, field, name, value, help) OPTION_INDEX_##symbol,
@@ -139,7 +138,4 @@ int command_kick(struct ctl *ctl);
 int command_db_init(struct ctl *ctl);
 int command_db_migrate(struct ctl *ctl);
 int command_db_check(struct ctl *ctl);
-int command_db_copy(struct ctl *ctl);
-int command_export(struct ctl *ctl);
-int command_import(struct ctl *ctl);
 int user_add_batch(struct ctl *ctl); /* user add --batch */

@@ -89,9 +89,6 @@ struct dal {
 MUST_USE int dal_open_driver(const struct dal_config *config, const struct sql_driver *driver,
                              char **ret_error);
 
-/* The driver of that name; NULL: it is not compiled in. */
-const struct sql_driver *dal_driver(const char *name);
-
 /* A ping: one for all threads, each of which takes its bit away. Under dal.lock. */
 struct ping {
     struct request request;

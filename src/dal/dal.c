@@ -233,21 +233,12 @@ int dal_open_driver(const struct dal_config *config, const struct sql_driver *dr
     return fail(ret_error, error, "storage");
 }
 
-const struct sql_driver *dal_driver(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
-        if (strcmp(drivers[i]->name, name) == 0)
-            return drivers[i];
-    }
-    return NULL;
-}
-
 int dal_open(const struct dal_config *config, char **ret_error)
 {
-    const struct sql_driver *driver = dal_driver(config->driver);
-
-    if (driver != NULL)
-        return dal_open_driver(config, driver, ret_error);
+    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+        if (strcmp(drivers[i]->name, config->driver) == 0)
+            return dal_open_driver(config, drivers[i], ret_error);
+    }
     if (asprintf(ret_error, "storage driver \"%s\" is not known, or not compiled in",
                  config->driver) < 0)
         *ret_error = NULL;

@@ -11,8 +11,7 @@ tests_admin_admin_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=free
 tests_admin_admin_test_LDADD = $(ADMIN_LIBS) $(CMOCKA_LIBS)
 endif
 endif
-admin_scripts = tests/admin/test_db_init.py tests/admin/test_export.py \
-	tests/admin/test_multichatctl.py \
+admin_scripts = tests/admin/test_db_init.py tests/admin/test_multichatctl.py \
 	tests/admin/test_live.py tests/admin/test_top.py
 dist_check_SCRIPTS += $(admin_scripts)
 TESTS += $(admin_scripts)

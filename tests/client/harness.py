@@ -12,6 +12,7 @@ import pytest
 
 from fakeserver import Error, FakeServer
 from multichat import PATIENCE, SANITIZER, program, wait_until
+from picture import Picture
 from screen import Terminal
 
 MULTICHAT = program("multichat")
@@ -88,6 +89,12 @@ class Client:
         """Line by line, not on the full screen."""
         line = () if "passwd" in arguments else ("--line",)
         terminal = Terminal(self.argv(server, *line, *arguments, **more), self.env, columns)
+        self.running.append(terminal.child)
+        return terminal
+
+    def fullscreen(self, server, *arguments, columns=80, rows=24, **more):
+        terminal = Terminal(self.argv(server, *arguments, **more), self.env, columns, rows,
+                            Picture(columns, rows), "xterm-256color")
         self.running.append(terminal.child)
         return terminal
 
