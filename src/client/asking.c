@@ -11,13 +11,14 @@
 #include "client/when.h"
 #include "util/clock.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #define EVERYONE_MAX   2000 /* of everyone, so many are shown as members */
-#define MEMBERS_OLD_US (60 * USEC_PER_SEC)
+#define MEMBERS_OLD_US (30 * USEC_PER_SEC)
 #define PAGE           100 /* rows of a page of history that is scrolled back to */
 
 struct asked {
@@ -52,6 +53,7 @@ static bool call(const struct asked *asked, const struct v2_frame *request,
 {
     struct asked *copy = malloc(sizeof(*copy));
     bool ready = copy != NULL;
+    long r = -ENOMEM;
 
     if (copy) {
         *copy = *asked;
@@ -59,12 +61,19 @@ static bool call(const struct asked *asked, const struct v2_frame *request,
             copy->out = open_memstream(&copy->text, &copy->size);
         ready = !asked->prints || copy->out;
     }
-    if (ready && exchange_call(asked->input->exchange, request, options, callback, copy) > 0)
+    if (ready)
+        r = exchange_call(asked->input->exchange, request, options, callback, copy);
+    if (r > 0 && asked->what[0] &&
+        session_server_state(asked->input->session, NULL) != SERVER_PRESENT)
+        input_tell(asked->input, NULL, "%s: waiting for the server", asked->what);
+    if (r > 0)
         return true;
     if (copy)
         free_asked(copy);
     if (asked->what[0])
-        input_refuse(asked->input, NULL, "%s: too much else is asked for", asked->what);
+        input_refuse(asked->input, NULL, "%s: %s", asked->what,
+                     r == -EINVAL ? "that is longer, or another thing, than there may be"
+                                  : "there is too much under way; try again");
     return false;
 }
 

@@ -140,7 +140,7 @@ void command_write_usage(FILE *out, enum command_kind kind)
     char usage[48];
 
     snprintf(usage, sizeof(usage), "/%s %s", rows[kind].name, rows[kind].arguments);
-    fprintf(out, "%-28s %s\n", usage, rows[kind].help);
+    fprintf(out, "%-19s %s\n", usage, rows[kind].help);
 }
 
 void command_write_help(FILE *out)
@@ -148,6 +148,6 @@ void command_write_help(FILE *out)
     for (enum command_kind kind = COMMAND_SAY + 1; kind < COMMAND_COUNT; kind++)
         command_write_usage(out, kind);
     fputs("!whisper, !change and !member are /whisper, /nick and /names.\n"
-          "Any other line is sent; a line that begins with // is sent with one /.\n",
+          "Any other line is sent; one that begins with // with one /.\n",
           out);
 }

@@ -20,33 +20,32 @@ enum command_shape {
 
 /* X(symbol, name, another name or NULL, shape, arguments as shown, help) */
 #define COMMAND_TABLE(X)                                                                           \
-    X(JOIN, "join", "j", COMMAND_WORD, "#ROOM", "enter a room; one that is not there is made")     \
+    X(JOIN, "join", "j", COMMAND_WORD, "#ROOM", "enter a room; it is made if there is none")       \
     X(PART, "part", "leave", COMMAND_MAYBE_WORD, "[#ROOM]", "leave a room for good")               \
     X(MSG, "msg", NULL, COMMAND_WORD_TEXT, "TO TEXT",                                              \
-      "send TEXT to a user, a #room, or * for everyone")                                           \
+      "send it to a user, a #room, or * (everyone)")                                               \
     X(WHISPER, "whisper", "!whisper", COMMAND_WORD_TEXT, "USER TEXT",                              \
-      "say TEXT in this room to USER alone")                                                       \
-    X(TO, "to", "query", COMMAND_MAYBE_WORD, "[TO]",                                               \
-      "talk to a user, a #room or * (everyone) from now on; alone: tell who it is")                \
+      "say it in this room to USER alone")                                                         \
+    X(TO, "to", "query", COMMAND_MAYBE_WORD, "[TO]", "talk to a user, a #room or * from now on")   \
     X(NICK, "nick", "!change", COMMAND_WORD, "NAME", "change the name that others see")            \
     X(NAMES, "names", "!member", COMMAND_MAYBE_WORD, "[#ROOM]", "name the members of a room")      \
-    X(WHO, "who", NULL, COMMAND_MAYBE_WORD, "[#ROOM]", "list the members, and who is present")     \
+    X(WHO, "who", NULL, COMMAND_MAYBE_WORD, "[#ROOM]", "list the members, and who is here")        \
     X(TOPIC, "topic", NULL, COMMAND_MAYBE_TEXT, "[TEXT]",                                          \
-      "show what this room is about, or change it; \"-\" clears it")                               \
+      "show or set what this room is about; - clears")                                             \
     X(LIST, "list", "rooms", COMMAND_ALONE, "", "list the rooms of the server")                    \
     X(INVITE, "invite", NULL, COMMAND_WORDS, "USER [#ROOM]", "invite USER to a room")              \
-    X(KICK, "kick", "remove", COMMAND_WORDS, "USER [#ROOM]", "put USER out of a room (operators)") \
-    X(ACCESS, "access", NULL, COMMAND_WORDS, "open|closed [#ROOM]",                                \
-      "let anyone into a room, or invited users only (operators)")                                 \
-    X(HISTORY, "history", NULL, COMMAND_MAYBE_TEXT, "[DAY|COUNT|FROM-TO]",                         \
-      "show what was said: today, yesterday, 2026-11-21, the last 50, numbers 10-20")              \
-    X(SEARCH, "search", NULL, COMMAND_MAYBE_TEXT, "[TEXT]",                                        \
-      "find TEXT in what is shown, upwards; alone: further up")                                    \
+    X(KICK, "kick", "remove", COMMAND_WORDS, "USER [#ROOM]",                                       \
+      "put USER out of a room; for operators")                                                     \
+    X(ACCESS, "access", NULL, COMMAND_WORDS, "open|closed",                                        \
+      "let in anyone, or whom a member invites")                                                   \
+    X(HISTORY, "history", NULL, COMMAND_MAYBE_TEXT, "[WHAT]",                                      \
+      "show today, yesterday, 2026-11-21; 50: the last; 10-20")                                    \
+    X(SEARCH, "search", NULL, COMMAND_MAYBE_TEXT, "[TEXT]", "find it upwards; alone: further up")  \
     X(IGNORE, "ignore", NULL, COMMAND_MAYBE_WORD, "[USER]",                                        \
-      "hide what USER says; alone: list who is ignored")                                           \
+      "hide what USER says; alone: list whom")                                                     \
     X(UNIGNORE, "unignore", NULL, COMMAND_WORD, "USER", "show it again")                           \
     X(WIN, "win", "window", COMMAND_MAYBE_WORD, "[N|NAME|close]",                                  \
-      "go to a window; alone: list them; close: this one")                                         \
+      "go to a window; alone: list; close: this one")                                              \
     X(CLEAR, "clear", NULL, COMMAND_ALONE, "", "empty this window; the history stays")             \
     X(STATUS, "status", NULL, COMMAND_ALONE, "", "tell how this client and the server stand")      \
     X(HELP, "help", NULL, COMMAND_MAYBE_WORD, "[COMMAND]", "show this")                            \

@@ -21,11 +21,15 @@
 
 #define LAST_DEFAULT 50 /* messages that /history shows where nobody says how many */
 
-static const char keys[] =
-    "Keys: Tab completes names, rooms and commands; PgUp and PgDn scroll, to older messages too.\n"
-    "Alt-1 to Alt-0 go to a window, Ctrl-N and Ctrl-P to the next and the previous one, Alt-A to\n"
-    "where something has happened. Ctrl-R finds what was typed before; F9 hides the members,\n"
-    "F11 and F12 scroll them; Ctrl-L paints anew. The line is edited as in the shell.\n";
+static const char keys[] = "Tab                 complete a name, a room or a command\n"
+                           "PgUp, PgDn          scroll, to what was said before, too\n"
+                           "Alt-1 to Alt-0      go to window 1 to 10\n"
+                           "Ctrl-N, Ctrl-P      go to the next or previous window\n"
+                           "Alt-A               go where something has happened\n"
+                           "Up, Down, Ctrl-R    take a typed line again, or find one\n"
+                           "F9, F11, F12        hide the members; scroll them\n"
+                           "Ctrl-L              paint the screen anew\n"
+                           "Ctrl-C              empty the line; twice: end multichat\n";
 
 bool doing_is_blank(struct bytes text)
 {

@@ -421,7 +421,11 @@ const char *session_reach(struct session *session)
     const char *word;
 
     pthread_mutex_lock(&session->lock);
-    word = session->server_state == SERVER_AWAY ? "no server" : words[session->reached_by];
+    word = words[session->reached_by];
+    if (session->server_state == SERVER_AWAY)
+        word = "no server";
+    else if (session->server_state == SERVER_PRESENT && session->reached_by == REACHED_BY_NOTHING)
+        word = words[REACHED_BY_LINK]; /* at first that is how */
     pthread_mutex_unlock(&session->lock);
     return word;
 }

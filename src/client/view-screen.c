@@ -102,6 +102,8 @@ static void full_close(struct view *view)
 static void full_read(struct view *view)
 {
     terminal_read();
+    /* While somebody sits there he sees who has come and gone. */
+    asking_enter(view->input, windows_current(&view->input->windows));
 }
 
 static void full_pause(struct view *view)

@@ -49,7 +49,8 @@ static int run_input(const struct invocation *invocation, struct session *sessio
 static int receive_and_send(const struct invocation *invocation, struct receiving *receiving,
                             struct outbox *outbox, int stop_fd)
 {
-    bool chatty = invocation->verbose || terminal_usable();
+    /* The full screen shows all the time how messages come. */
+    bool chatty = invocation->verbose || (terminal_usable() && invocation->lines);
     struct crew crew;
     int code;
 
