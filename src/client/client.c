@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"
 
+#include "client/modes/first-run.h"
 #include "client/modes/modes.h"
 #include "client/output.h"
 #include "util/hash.h"
@@ -54,17 +55,28 @@ static const struct {
     {MODE_PART, run_part},
 };
 
-static int run(const struct invocation *invocation)
+static int run_mode(const struct invocation *invocation, int stop_fd)
 {
-    int stop_fd = setup_signals(), code = EXIT_USAGE;
+    int code = EXIT_USAGE;
+
+    for (size_t i = 0; i < ARRAY_SIZE(runs); i++)
+        if (runs[i].mode == invocation->mode)
+            code = runs[i].run(invocation, stop_fd);
+    return code;
+}
+
+static int run(struct invocation *invocation)
+{
+    int stop_fd = setup_signals(), code = EXIT_DONE;
 
     if (stop_fd < 0) {
         output_notice("cannot set up signals");
         return EXIT_SYSTEM;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(runs); i++)
-        if (runs[i].mode == invocation->mode)
-            code = runs[i].run(invocation, stop_fd);
+    if (first_run_wanted(invocation))
+        code = first_run(invocation, stop_fd);
+    if (code == EXIT_DONE)
+        code = run_mode(invocation, stop_fd);
     close(stop_fd);
     return code;
 }

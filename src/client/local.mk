@@ -27,6 +27,7 @@ src_client_libclient_a_SOURCES = \
 	src/client/modes/asking.c src/client/modes/asking.h \
 	src/client/modes/draining.c src/client/modes/draining.h \
 	src/client/modes/errand.c src/client/modes/errand.h \
+	src/client/modes/first-run.c src/client/modes/first-run.h \
 	src/client/modes/history.c \
 	src/client/modes/line.c \
 	src/client/modes/modes.h \

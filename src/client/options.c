@@ -359,6 +359,10 @@ static int apply(const char *given[OPTION_IDS], struct invocation *invocation, c
     struct run_values run = {0};
     int r = settings_load(given[OPTION_CONFIG], &invocation->settings, ret_error);
 
+    invocation->placed = r > 0 || given[OPTION_SERVER];
+    if (r > 0)
+        r = 0;
+
     /* A password option on the command line outweighs whatever the file says. */
     if (r == 0 && given[OPTION_PASSWORD_COMMAND] && !given[OPTION_PASSWORD_FILE])
         r = config_table_set(&settings_table, &invocation->settings, "password_file", "", "",

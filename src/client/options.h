@@ -29,6 +29,7 @@ enum mode {
 struct invocation {
     enum mode mode;
     struct settings settings;
+    bool placed;      /* somebody has said where the server is: a file, or --server */
     char *to;         /* whom or which room it is about; NULL when it was not given */
     const char *text; /* of a message, argv's; NULL when it was not given */
     const char *file; /* where it is, argv's; "-": standard input; NULL when it was not given */

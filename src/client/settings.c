@@ -137,21 +137,37 @@ static int xdg_path(const char *variable, const char *fallback, const char *rest
     return 0;
 }
 
+int settings_config_folder(char **ret)
+{
+    return xdg_path("XDG_CONFIG_HOME", ".config", "multichat", ret);
+}
+
+/* 1, or -errno. */
+static int load_file(const char *file, struct settings *ret, char **ret_error)
+{
+    int r = config_table_load(&settings_table, file, ret, ret_error);
+
+    return r < 0 ? r : 1;
+}
+
 int settings_load(const char *file, struct settings *ret, char **ret_error)
 {
-    char *path = NULL;
+    char *folder = NULL, *path = NULL;
     int r;
 
     if (file)
-        return config_table_load(&settings_table, file, ret, ret_error);
-    r = xdg_path("XDG_CONFIG_HOME", ".config", "multichat/config", &path);
+        return load_file(file, ret, ret_error);
+    r = settings_config_folder(&folder);
+    if (r == 0 && asprintf(&path, "%s/config", folder) < 0)
+        r = -ENOMEM;
+    free(folder);
     if (r == 0 && access(path, F_OK) < 0)
         r = -ENOENT;
     if (r == -ENOENT) {
         *ret_error = NULL;
         r = config_table_init(&settings_table, ret);
     } else if (r == 0) {
-        r = config_table_load(&settings_table, path, ret, ret_error);
+        r = load_file(path, ret, ret_error);
     }
     free(path);
     return r;

@@ -36,15 +36,19 @@ struct settings {
 /* For config_table_load() and its kin. */
 extern const struct config_table settings_table;
 
-/* Loads `file`, or with `file` NULL $XDG_CONFIG_HOME/multichat/config, which may be absent. 0, or
- * -errno with the error in words (freed by the caller, NULL only when memory is out). Freed with
- * settings_deinit(), which takes a zeroed struct. */
+/* Loads `file`, or with `file` NULL $XDG_CONFIG_HOME/multichat/config, which may be absent. 1 if
+ * there was a file, 0 if there was none, or -errno with the error in words (freed by the caller,
+ * NULL only when memory is out). Freed with settings_deinit(), which takes a zeroed struct. */
 MUST_USE int settings_load(const char *file, struct settings *ret, char **ret_error);
 void settings_deinit(struct settings *settings);
 
 /* Fills in what is left to the system (the login name as user) and judges what belongs together.
  * As settings_load(). */
 MUST_USE int settings_complete(struct settings *settings, char **ret_error);
+
+/* The folder of the configuration file, freed by the caller. 0, -ENOMEM, or -ENOENT when neither
+ * XDG_CONFIG_HOME nor HOME says where. */
+MUST_USE int settings_config_folder(char **ret);
 
 /* The folder of the state of one kind ("outbox") for this server and user, freed by the caller. 0,
  * -ENOMEM, or -ENOENT when neither XDG_STATE_HOME nor HOME says where. */

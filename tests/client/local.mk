@@ -75,6 +75,7 @@ client_dialogues = \
 	tests/client/test_asking.py \
 	tests/client/test_client.py \
 	tests/client/test_daemon.py \
+	tests/client/test_first_run.py \
 	tests/client/test_recv.py \
 	tests/client/test_rooms.py \
 	tests/client/test_screen.py \
