@@ -436,6 +436,22 @@ void options_deinit(struct invocation *invocation)
     free(invocation->to);
 }
 
+/* Where an option may stand, unless that is everywhere: " (send, recv)". */
+static void write_modes(FILE *out, unsigned where)
+{
+    const char *before = " (";
+
+    if (where == EVERYWHERE)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        if (!(modes[i].mode & where))
+            continue;
+        fprintf(out, "%s%s", before, modes[i].word ? modes[i].word : "no command");
+        before = ", ";
+    }
+    fputc(')', out);
+}
+
 void options_write_help(FILE *out)
 {
     fputs("usage:\n", out);
@@ -446,9 +462,11 @@ void options_write_help(FILE *out)
         char usage[40];
         snprintf(usage, sizeof(usage), "--%s %s", rows[i].name,
                  rows[i].argument ? rows[i].argument : "");
-        fprintf(out, "  %-24s %s\n", usage, rows[i].help);
+        fprintf(out, "  %-24s %s", usage, rows[i].help);
+        write_modes(out, rows[i].modes);
+        fputc('\n', out);
     }
-    fputs("\nWithout a command word lines are read and sent, and what arrives is shown.\n"
+    fputs("\nWithout a command word what is typed is sent, and what arrives is shown.\n"
           "See multichat(1).\n",
           out);
 }

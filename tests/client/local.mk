@@ -74,6 +74,7 @@ endif
 client_dialogues = \
 	tests/client/test_asking.py \
 	tests/client/test_client.py \
+	tests/client/test_completion.py \
 	tests/client/test_daemon.py \
 	tests/client/test_first_run.py \
 	tests/client/test_recv.py \
