@@ -25,11 +25,21 @@ int account_subscription(const struct account *account, uint64_t conversation)
     return -1;
 }
 
+int account_membership(const struct account *account, uint64_t conversation)
+{
+    int index = account_subscription(account, conversation);
+
+    return index >= 0 && account->subscriptions[index].until == 0 ? index : -1;
+}
+
+/* NULL if it is no room, or one that was left. */
 static const struct conversation *room_at(const struct account *account, unsigned index)
 {
-    const struct conversation *conversation = account->subscriptions[index].conversation;
+    const struct subscription *subscription = &account->subscriptions[index];
+    const struct conversation *conversation = subscription->conversation;
 
-    return conversation->kind == CONVERSATION_ROOM ? conversation : NULL;
+    return conversation->kind == CONVERSATION_ROOM && subscription->until == 0 ? conversation
+                                                                               : NULL;
 }
 
 static int room_numbered(const struct account *account, uint64_t number)
@@ -96,6 +106,7 @@ static void account_free(struct bll *bll, struct account *account)
     subscriptions_free(bll, account->subscriptions, account->subscription_count);
     list_remove(&account->by_use);
     list_remove(&account->by_staleness);
+    list_remove(&account->by_leaving);
     account_drop_id(bll, account);
     HASH_DELETE(hh, bll->accounts, account);
     free(account->verification); /* at the end of all: the pool calls back no more */
@@ -165,6 +176,7 @@ struct account *account_new(struct bll *bll, struct bytes userid)
     list_init(&account->devices);
     list_init(&account->links);
     list_init(&account->by_staleness);
+    list_init(&account->by_leaving);
     account->used_us = bll_now(bll);
     HASH_ADD_KEYPTR(hh, bll->accounts, account->userid, userid.len, account);
     if (!account->hh.tbl) { /* the table could not grow */

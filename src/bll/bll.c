@@ -162,6 +162,7 @@ static void init_lists(struct bll *bll)
     list_init(&bll->by_use);
     list_init(&bll->awake);
     list_init(&bll->stale);
+    list_init(&bll->leaving);
     list_init(&bll->sought_in_vain);
     list_init(&bll->present);
     list_init(&bll->ready);
@@ -237,6 +238,7 @@ void bll_tick(struct bll *bll)
     presence_sweep(bll, now);
     streams_sweep(bll, now);
     tail_expire(bll, now);
+    memberships_settle(bll, now);
     accounts_forget(bll, now);
     accounts_refresh(bll);
     seeks_expire(bll, now);

@@ -40,7 +40,7 @@ static uint64_t count_waiting(const struct device *device)
     if (device->state == DEVICE_MAKING)
         return 0;
     for (unsigned i = 0; i < account->subscription_count; i++) {
-        uint64_t end = account->subscriptions[i].conversation->end;
+        uint64_t end = subscription_end(&account->subscriptions[i]);
         if (end > device->cursors[i].acked)
             waiting += end - device->cursors[i].acked;
     }
@@ -204,7 +204,10 @@ uint64_t bll_present_members(const struct bll *bll, uint64_t conversation)
     HASH_FIND(hh, bll->conversations, &conversation, sizeof(conversation), found);
     if (!found)
         return 0;
-    LIST_FOREACH (node, &found->subscriptions)
-        count += is_present(LIST_ENTRY(node, struct subscription, by_conversation)->account);
+    LIST_FOREACH (node, &found->subscriptions) {
+        const struct subscription *subscription =
+            LIST_ENTRY(node, struct subscription, by_conversation);
+        count += subscription->until == 0 && is_present(subscription->account);
+    }
     return count;
 }

@@ -234,6 +234,8 @@ static void tell_members(struct bll *bll, struct conversation *conversation,
         struct subscription *subscription = LIST_ENTRY(link, struct subscription, by_conversation);
         struct account *account = subscription->account;
         unsigned index = (unsigned)(subscription - account->subscriptions);
+        if (subscription_end(subscription) < message->seq)
+            continue; /* he has left */
         LIST_FOREACH (by_account, &account->devices) {
             struct device *device = LIST_ENTRY(by_account, struct device, by_account);
             if (!stream_offer(bll, device, index, message))
@@ -260,4 +262,5 @@ void bll_stored(struct bll *bll, struct message *message)
 
     if (conversation)
         conversation_committed(bll, conversation, message);
+    membership_noted(bll, message);
 }

@@ -81,7 +81,7 @@ void device_move(struct bll *bll, struct device *device, enum device_state state
 
 static bool is_behind(const struct device *device, unsigned index)
 {
-    return device->cursors[index].sent < device->account->subscriptions[index].conversation->end;
+    return device->cursors[index].sent < subscription_end(&device->account->subscriptions[index]);
 }
 
 bool delivery_waits(const struct device *device)
@@ -119,6 +119,12 @@ static struct message *next_of(struct device *device, unsigned index)
     return message ? message : conversation_recent(conversation, seq);
 }
 
+/* The log has lost what was left of it for him. */
+static bool is_beyond(const struct device *device, unsigned index, const struct message *message)
+{
+    return message->seq > subscription_end(&device->account->subscriptions[index]);
+}
+
 /* It is the oldest of the messages that wait, so that conversations mix as they were written, and
  * nothing is taken before what is missing has been read. Where more conversations wait in storage
  * than there are pages for, they take turns, and the order between them is no more than near. */
@@ -135,7 +141,8 @@ struct message *delivery_next(struct device *device, int *ret_missing)
         if (!message) {
             if (missing < 0 || ((unsigned)missing <= device->paged && i > device->paged))
                 missing = (int)i;
-        } else if (!oldest || message->time_ms < oldest->time_ms) {
+        } else if (!is_beyond(device, i, message) &&
+                   (!oldest || message->time_ms < oldest->time_ms)) {
             oldest = message;
         }
     }

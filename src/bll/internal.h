@@ -47,6 +47,7 @@ struct account {
     UT_hash_handle by_id; /* in bll.accounts_by_id, while `id` is not 0 */
     struct list by_use;
     struct list by_staleness;     /* on bll.stale while it is to be loaded anew */
+    struct list by_leaving;       /* on bll.leaving while it gets the last of a room it has left */
     struct request_queue waiting; /* for loading, then for the slow hash */
     struct list waiters;          /* struct waiter: for loading, in order */
     struct list devices;          /* struct device.by_account */
@@ -81,6 +82,8 @@ struct subscription {
     struct conversation *conversation;
     struct list by_conversation;
     uint64_t since;
+    uint64_t until;   /* 0: a member; else he has left, and still gets what there is up to this */
+    uint64_t left_us; /* when */
 };
 
 struct conversation {
@@ -96,6 +99,12 @@ struct conversation {
     char *folded; /* its name, where it is a room */
     char name[];
 };
+
+/* The last message of the conversation that is for the account. */
+static inline uint64_t subscription_end(const struct subscription *subscription)
+{
+    return subscription->until ? subscription->until : subscription->conversation->end;
+}
 
 /* A message in the tail of its conversation. */
 struct tail_entry {
@@ -281,6 +290,7 @@ struct bll {
     struct list by_use;            /* accounts, longest unused first */
     struct list awake;             /* links whose frames may go on */
     struct list stale;             /* accounts that could not be loaded anew yet */
+    struct list leaving;           /* accounts with subscriptions that come to their end */
     struct list present;           /* devices, longest since their poll first */
     struct list ready;             /* devices */
     struct list makings;           /* devices on their way into storage */
@@ -345,6 +355,8 @@ MUST_USE int account_get(struct bll *bll, struct bytes userid, struct account **
 struct bytes account_userid(const struct account *account);
 /* The place of a conversation among the memberships, or -1. */
 int account_subscription(const struct account *account, uint64_t conversation);
+/* The same if it is a member now. */
+int account_membership(const struct account *account, uint64_t conversation);
 /* The same of a room that is called so, "#name" or "#number", regardless of case and the like. Its
  * place, -ENOENT, -ENOMEM. */
 MUST_USE int account_room(const struct account *account, struct bytes room);
@@ -386,10 +398,15 @@ void accounts_refresh(struct bll *bll);
 
 /* -- membership.c ------------------------------------------------------------------------------ */
 
-/* The account has become a member, or is none any more, in storage. */
+/* The account has become a member in storage. */
 void membership_begin(struct bll *bll, struct account *account,
                       const struct membership *membership);
-void membership_end(struct bll *bll, struct account *account, uint64_t conversation);
+/* Ends the membership that a notice tells the end of. Devices that are present still get it. */
+void membership_noted(struct bll *bll, const struct message *notice);
+/* Forgets those of which nothing is left to get, or not in time. */
+void memberships_settle(struct bll *bll, uint64_t now);
+/* The account's subscriptions are others now: its streams are told. */
+void memberships_changed(struct bll *bll, struct account *account);
 
 /* -- seek.c ----------------------------------------------------------------------------------- */
 

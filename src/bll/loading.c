@@ -124,15 +124,6 @@ static void subscriptions_adopt(struct bll *bll, struct account *account,
     }
 }
 
-static void devices_resubscribe(struct bll *bll, struct account *account)
-{
-    LIST_FOREACH (link, &account->devices) {
-        struct device *device = LIST_ENTRY(link, struct device, by_account);
-        if (device_is_v2(device))
-            stream_resubscribe(bll, device);
-    }
-}
-
 static int memberships_update(struct bll *bll, struct account *account,
                               const struct dal_account *stored)
 {
@@ -145,7 +136,7 @@ static int memberships_update(struct bll *bll, struct account *account,
     if (r == 0) {
         devices_adopt(account, carried);
         subscriptions_adopt(bll, account, subscriptions, (unsigned)stored->membership_count);
-        devices_resubscribe(bll, account);
+        memberships_changed(bll, account);
     }
     for (unsigned i = 0; carried && i < account->device_count; i++)
         free(carried[i]);

@@ -66,43 +66,26 @@ static void joined(struct ask *ask, const struct dal_room_result *result)
     membership_begin(ask->bll, ask->account, &membership);
 }
 
-static void parted(struct ask *ask, const struct dal_room_result *result)
-{
-    membership_end(ask->bll, ask->account, result->room.conversation.id);
-}
-
-/* Found by his userid, for he may be on his way into memory as what he was before. */
-static void removed(struct ask *ask, const struct dal_room_result *result)
-{
-    struct account *account = account_find(ask->bll, bytes_of(result->user.userid));
-
-    ask->bll->changes++;
-    if (account)
-        membership_end(ask->bll, account, result->room.conversation.id);
-}
-
 /* -- orders ----------------------------------------------------------------------------------- */
 
 struct room_verb {
     enum dal_room_verb order;
     enum message_kind notice;
     bool tells; /* the room is the answer */
-    /* Before the notice flows, so that it reaches who comes; and after, so that it reaches who
-     * goes. */
-    void (*before)(struct ask *ask, const struct dal_room_result *result);
-    void (*after)(struct ask *ask, const struct dal_room_result *result);
+    /* What follows from it, before the notice flows. */
+    void (*follow)(struct ask *ask, const struct dal_room_result *result);
 };
 
 static const struct room_verb *room_verb(enum v2_verb verb)
 {
     static const struct room_verb verbs[V2_VERB_COUNT] = {
-        [V2_VERB_JOIN] = {ROOM_JOIN, MESSAGE_JOINED, true, .before = joined},
-        [V2_VERB_PART] = {ROOM_PART, MESSAGE_LEFT, false, .after = parted},
+        [V2_VERB_JOIN] = {ROOM_JOIN, MESSAGE_JOINED, true, joined},
+        [V2_VERB_PART] = {ROOM_PART, MESSAGE_LEFT, false, NULL},
         [V2_VERB_LOOK] = {ROOM_LOOK, MESSAGE_TEXT, true},
         [V2_VERB_TOPIC] = {ROOM_TOPIC, MESSAGE_TOPIC, false},
         [V2_VERB_ACCESS] = {ROOM_ACCESS, MESSAGE_ACCESS, false},
         [V2_VERB_INVITE] = {ROOM_INVITE, MESSAGE_INVITED, false},
-        [V2_VERB_REMOVE] = {ROOM_REMOVE, MESSAGE_REMOVED, false, .after = removed},
+        [V2_VERB_REMOVE] = {ROOM_REMOVE, MESSAGE_REMOVED, false, NULL},
     };
 
     return &verbs[verb];
@@ -128,12 +111,10 @@ static void room_done(void *userdata, enum dal_outcome outcome,
         room_refuse(ask, outcome, result);
         return;
     }
-    if (verb->before)
-        verb->before(ask, result);
+    if (verb->follow)
+        verb->follow(ask, result);
     if (result->notice)
         bll_stored(ask->bll, result->notice);
-    if (verb->after)
-        verb->after(ask, result);
     if (verb->tells) {
         const struct v2_frame room = told_room(&result->room);
         ask_answer(ask, &room);

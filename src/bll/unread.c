@@ -20,7 +20,7 @@ void unread_frame(struct bll_link *link, const struct v2_frame *frame, void *rep
             .conversation = {.id = conversation->id, .name = bytes_of(conversation->name)},
             .count = conversation->end - acked,
         };
-        if (conversation->end > acked)
+        if (account->subscriptions[i].until == 0 && conversation->end > acked)
             page_add(&page, &waiting);
     }
     page_answer(&page, ask, (struct bytes){0});

@@ -230,7 +230,7 @@ static void whisper(struct write *write, const struct account *recipient)
     conversation = room >= 0 ? sender->subscriptions[room].conversation : NULL;
     if (recipient == sender)
         write_refuse(write, PROTO_ERROR_MALFORMED, "you cannot whisper to yourself");
-    else if (!conversation || account_subscription(recipient, conversation->id) < 0)
+    else if (!conversation || account_membership(recipient, conversation->id) < 0)
         refuse_unless_sent(write, recipient->inbox);
     else if (set_room(write, conversation) < 0)
         write_refuse(write, PROTO_ERROR_INTERNAL, NULL);

@@ -282,6 +282,62 @@ static void who_comes_back_behind_the_scenes_begins_anew(void **state)
     assert_non_null(strstr(line_ask(bob.line, "unread"), "/#lobby:1\003end:unread:1:"));
 }
 
+/* Whoever polls is connected to for it, and is asked for no acknowledgement in vain. */
+static void who_is_removed_while_nothing_flows_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client alice = client(fixture, "alice", "laptop");
+    struct client bob = client(fixture, "bob", "laptop");
+    struct line *line;
+    char room[100];
+
+    strcpy(room, told(line_ask(alice.line, "join:#lobby"), "open:operator:1:"));
+    (void)line_ask(bob.line, "join:#lobby");
+    line = pushed(&bob, 20001);
+    pass(fixture, 31);
+    assert_true(line->closing);
+    line_close(line);
+    assert_string_equal(poll_signed(fixture, &bob.session, HOME, 20001), "idle");
+    (void)line_ask(alice.line, "remove:#lobby:bob");
+    assert_begins(line_ask(bob.line, "send:k1:#lobby:hello"), "err:not-member:");
+    assert_begins(line_ask(bob.line, "who:#lobby"), "err:not-member:");
+    assert_string_equal(line_ask(bob.line, "unread"), "end:unread:0:");
+    (void)line_ask(alice.line, "send:k1:#lobby:among ourselves");
+    line = dial_open(fixture);
+    line_prove(line, &bob.session);
+    take_note_of(line, "removed", "alice", "bob");
+    ack(line, room, 3);
+    expect_silence(line);
+    pass(fixture, 1);
+    assert_begins(line_ask(line, "ack:%s:3", room), "err:unknown:ack:");
+}
+
+/* He has some time for it. */
+static void who_does_not_take_the_last_of_a_room_does_without(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client alice = client(fixture, "alice", "laptop");
+    struct client bob = attached(fixture, "bob", "laptop");
+    struct client phone = client(fixture, "bob", "phone");
+
+    (void)line_ask(alice.line, "join:#lobby");
+    (void)line_ask(phone.line, "join:#lobby");
+    (void)line_ask(alice.line, "send:k1:#lobby:hello");
+    take_note_of(bob.line, "joined", "bob", "");
+    (void)take_message(bob.line, "hello", 3);
+    (void)line_ask(phone.line, "part:#lobby");
+    take_note_of(bob.line, "left", "bob", "");
+    fixture->config.push_deliver_us *= 10;
+    assert_int_equal(bll_reconfigure(fixture->bll, &fixture->config), 0);
+    assert_int_equal(device_of(&bob)->account->subscription_count, 3);
+    pass(fixture, 11);
+    assert_int_equal(device_of(&bob)->account->subscription_count, 2);
+    assert_false(bob.line->closing);
+    (void)line_ask(phone.line, "join:#lobby"); /* and it is another time */
+    take_note_of(bob.line, "joined", "bob", "");
+    expect_silence(bob.line);
+}
+
 static void topics_are_told(void **state)
 {
     struct fixture *fixture = *state;
@@ -451,6 +507,8 @@ int main(void)
         CASE(a_closed_room_needs_an_invitation),
         CASE(who_is_removed_is_told_and_gets_no_more),
         CASE(who_comes_back_behind_the_scenes_begins_anew),
+        CASE(who_is_removed_while_nothing_flows_is_told),
+        CASE(who_does_not_take_the_last_of_a_room_does_without),
         CASE(topics_are_told),
         CASE(rooms_are_listed_in_pages),
         CASE(members_are_listed_with_who_is_present),
