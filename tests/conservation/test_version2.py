@@ -15,10 +15,11 @@ def test_nothing_is_lost_repeated_or_out_of_order(engine):
     if why:
         pytest.skip(why)
     options = version2.parse(["--kills", "4", "--receivers", "3", "--keyed", "2", "--real", "1",
-                              "--seed", "1"])
+                              "--comers", "1", "--seed", "1"])
     try:
         report = version2.run_engine(options, engine)
     except multichat.NoServer:
         pytest.skip("no MariaDB server is installed (Debian: mariadb-server)")
     assert version2.passed(report), report
+    assert report["notes"] > 0
     assert report["kills"]["client"] == report["kills"]["server"] == 4 and report["resets"] > 0

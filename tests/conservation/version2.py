@@ -4,6 +4,10 @@ and database are killed at random. Nothing may be lost, shown twice, out of orde
 
 usage: version2.py [--engine sqlite|mariadb|both] [--kills N] [--receivers N] [--seed N]
 
+Beside messages to users, to a room and to everyone there are whispers, and comers who join the room,
+rename themselves and leave it again and again: each receiver has to be told each of these changes,
+once and in order, and the room's history may have no gap.
+
 Receivers are `multichat recv --follow --json`, whose lines go to files. Some senders are `multichat send`; their
 exit status 0 says that a message is stored, and one that was killed may be stored or not. The others
 send by keys, over TLS, again and again until they have their answer: each of their messages has to
@@ -32,7 +36,7 @@ SETTLE = 120.0  # seconds for everything to arrive once the faults have ended
 SETTINGS = {"log.level": "info", "presence.poll": 1, "presence.probe": 2,
             "limits.push_connect": 2, "storage.readers": 1}
 AGAIN = {"busy", "unavailable", "uncertain", "limited", "timeout", "internal"}
-
+TEXTS = ("message", "whisper")  # the kinds that are no notes
 
 
 class Truth:
@@ -52,12 +56,13 @@ class Truth:
             self.stored[text] = self.possible[text]
 
 
-class KeyedSender(threading.Thread):
-    """Sends one message after the other, each by its key until it is answered."""
+class Persistent(threading.Thread):
+    """Does one thing after the other over connections that break, each again and again until it is
+    answered."""
 
-    def __init__(self, site, name, targets):
+    def __init__(self, site, name):
         super().__init__(daemon=True)
-        self.site, self.name_, self.targets = site, name, targets
+        self.site, self.name_ = site, name
         self.rng = random.Random("%s %d" % (name, site.options.seed))
         self.context = client_context()
         self.connection = None
@@ -70,21 +75,37 @@ class KeyedSender(threading.Thread):
         self.connection.socket.settimeout(5)
         self.connection.sign_on("hello:2:%s:pw-%s:-" % (self.name_, self.name_))
 
-    def _try(self, key, to, text):
-        """True once it is stored."""
+    def _try(self, do):
+        """True once do(connection) was answered."""
         try:
             if self.connection is None:
                 self._connect()
-            self.connection.send(to, text, key)
+            do(self.connection)
             return True
         except Refused as refused:
             assert refused.code in AGAIN, refused
         except (OSError, Closed):
             pass
+        self._disconnect()
+        return False
+
+    def _disconnect(self):
         if self.connection:
             self.connection.close()
             self.connection = None
-        return False
+
+    def _persist(self, do):
+        while not self._try(do):
+            self.answers_again += 1
+            self.stopping.wait(0.1)
+
+
+class KeyedSender(Persistent):
+    """Sends messages, each by its key."""
+
+    def __init__(self, site, name, targets):
+        super().__init__(site, name)
+        self.targets = targets
 
     def run(self):
         number = 0
@@ -93,13 +114,45 @@ class KeyedSender(threading.Thread):
             to = self.rng.choice(self.targets)
             text, key = "%s:%d" % (self.name_, number), secrets.token_hex(8)
             self.site.truth.sends(text, to, self.name_, number)
-            while not self._try(key, to, text):
-                self.answers_again += 1
-                self.stopping.wait(0.1)
+            self._persist(lambda connection, to=to, text=text, key=key:
+                          connection.send(to, text, key))
             self.site.truth.is_stored(text)
             self.stopping.wait(0.02)
-        if self.connection:
-            self.connection.close()
+        self._disconnect()
+
+
+class Comer(Persistent):
+    """Joins the room, renames himself in it, leaves it, and renames himself outside."""
+
+    def __init__(self, site, name):
+        super().__init__(site, name)
+        self.told = {"#room": [], "*": []}  # the kind and name of each note, in order
+
+    def _leave(self, connection):
+        try:
+            connection.change("part:#room")
+        except Refused as refused:
+            if refused.code != "not-member":  # that it was left by an earlier try
+                raise
+
+    def _rename(self, name, *places):
+        self._persist(lambda connection: connection.ask("nick:" + name, "named"))
+        for place in places:
+            self.told[place].append(("renamed", name))
+        return name
+
+    def run(self):
+        number, name = 0, self.name_
+        while not self.stopping.is_set():
+            number += 1
+            self._persist(lambda connection: connection.room("join", "#room"))
+            self.told["#room"].append(("joined", name))
+            name = self._rename("%s-in-%d" % (self.name_, number), "#room", "*")
+            self._persist(self._leave)
+            self.told["#room"].append(("left", name))
+            name = self._rename("%s-out-%d" % (self.name_, number), "*")
+            self.stopping.wait(0.1)
+        self._disconnect()
 
 
 class RealSender(threading.Thread):
@@ -214,14 +267,16 @@ class Site:
         receivers = ["r%d" % n for n in range(options.receivers)]
         keyed = ["k%d" % n for n in range(options.keyed)]
         real = ["s%d" % n for n in range(options.real)]
-        self.daemon.add_users(*receivers, *keyed, *real)
+        comers = ["c%d" % n for n in range(options.comers)]
+        self.daemon.add_users(*receivers, *keyed, *real, *comers)
         self.daemon.add_room("#room", *receivers, *keyed, *real)
         self.path.open(self.daemon.polls[1], self.daemon.writes[1])
         self.writes = (CLIENT_SIDE, self.daemon.writes[1])
-        targets = receivers + ["#room", "*"]
+        targets = receivers + ["#room", "*"] + ["#room/" + name for name in receivers]
         self.receivers = [Receiver(self, name) for name in receivers]
         self.senders = [KeyedSender(self, name, targets) for name in keyed] + [
             RealSender(self, name, targets) for name in real]
+        self.comers = [Comer(self, name) for name in comers]
 
     def client(self, name):
         client = multichat.Client(self.daemon, name, host=self.path.clients, listen=CLIENTS,
@@ -263,43 +318,84 @@ class Site:
 
     # -- judgement
 
+    @staticmethod
+    def is_for(receiver, to):
+        return to in (receiver, "#room", "*", "#room/" + receiver)
+
     def expected(self, receiver):
-        return {text for text, (to, _, _) in self.truth.stored.items()
-                if to in (receiver, "#room", "*")}
+        return {text for text, (to, _, _) in self.truth.stored.items() if self.is_for(receiver, to)}
 
     def allowed(self, receiver):
         return {text for text, (to, _, _) in self.truth.possible.items()
-                if to in (receiver, "#room", "*")}
+                if self.is_for(receiver, to)}
 
     def has_all(self, receiver):
-        return self.expected(receiver.name) <= {line["text"] for line in receiver.lines()}
+        lines = receiver.lines()
+        return self.expected(receiver.name) <= {line["text"] for line in lines} and all(
+            len(self.notes(lines, comer, place)) >= len(told)
+            for comer in self.comers for place, told in comer.told.items())
+
+    @staticmethod
+    def notes(lines, comer, place):
+        """What was told of a comer there."""
+        return [(line["kind"], line["name"]) for line in lines
+                if line["kind"] not in TEXTS and line["from"] == comer.name_ and
+                line["conversation"] == place]
+
+    def judge_notes(self, lines):
+        """How many notes are not those that were to come, in their order."""
+        wrong = 0
+        for comer in self.comers:
+            for place, told in comer.told.items():
+                came = self.notes(lines, comer, place)
+                wrong += abs(len(came) - len(told)) + sum(
+                    one != other for one, other in zip(came, told))
+        return wrong
+
+    def is_whisper(self, line):
+        return self.truth.possible.get(line["text"], ("",))[0].startswith("#room/")
+
+    def history_gaps(self):
+        """How many numbers of the room its history does not have, from the first to the last."""
+        with self.path.clients:
+            connection = Connection.open(self.writes, True)
+        with connection:
+            name = self.receivers[0].name
+            connection.sign_on("hello:2:%s:pw-%s:-" % (name, name))
+            numbers = [entry.seq for entry in connection.history("#room", "number")]
+        return len(set(range(1, numbers[-1] + 1)) ^ set(numbers)) + len(numbers) - len(set(numbers))
 
     def judge(self, receiver):
-        lines = receiver.lines()
+        everything = receiver.lines()
+        lines = [line for line in everything if line["kind"] in TEXTS]
         shown = collections.Counter(line["text"] for line in lines)
         last, disorder, by_sender = {}, 0, {}
-        for line in lines:
+        for line in everything:
             disorder += line["seq"] <= last.get(line["number"], 0)
             last[line["number"]] = line["seq"]
+        for line in lines:
             to, sender, number = self.truth.possible.get(line["text"], (None, None, 0))
             disorder += number < by_sender.get((to, sender), 0)
             by_sender[to, sender] = number
         return collections.Counter({
-            "shown": len(lines),
+            "shown": sum(shown.values()),
             "lost": len(self.expected(receiver.name) - set(shown)),
             "duplicated": sum(count - 1 for count in shown.values()),
             "marked as perhaps repeated": sum(bool(line.get("again")) for line in lines),
             "out of order": disorder,
-            "unexpected": len(set(shown) - self.allowed(receiver.name))})
+            "unexpected": len(set(shown) - self.allowed(receiver.name)) + sum(
+                (line["kind"] == "whisper") != self.is_whisper(line) for line in lines),
+            "notes": len(everything) - len(lines),
+            "wrong notes": self.judge_notes(everything)})
 
     def run(self):
-        for sender in self.senders:
+        for sender in self.senders + self.comers:
             sender.start()
         self.torment()
         self.path.calm()
-        for sender in self.senders:
+        for sender in self.senders + self.comers:
             sender.stopping.set()
-        for sender in self.senders:
+        for sender in self.senders + self.comers:
             sender.join(SETTLE)
             assert not sender.is_alive(), "%s does not end" % sender.name_
         for sender in self.senders:
@@ -314,7 +410,8 @@ class Site:
         check = self.daemon.ctl("db", "check", check=False)
         return dict({name: report[name] for name in (
             "shown", "lost", "duplicated", "marked as perhaps repeated", "out of order",
-            "unexpected")}, sent=len(self.truth.stored), kills=dict(self.kills),
+            "unexpected", "notes", "wrong notes")}, sent=len(self.truth.stored),
+            gaps=self.history_gaps(), kills=dict(self.kills),
             resets=self.path.resets, datagrams=self.path.datagrams, dropped=self.path.lost,
             doubled=self.path.doubled, reordered=self.path.reordered,
             check="ok" if check.returncode == 0 else check.stdout + check.stderr)
@@ -322,7 +419,8 @@ class Site:
 
 def passed(report):
     return report["check"] == "ok" and report["shown"] > 0 and not any(
-        report[name] for name in ("lost", "duplicated", "out of order", "unexpected"))
+        report[name] for name in ("lost", "duplicated", "out of order", "unexpected", "wrong notes",
+                                  "gaps"))
 
 
 def run_engine(options, engine):
@@ -344,6 +442,7 @@ def parse(arguments):
     parser.add_argument("--receivers", type=int, default=6)
     parser.add_argument("--keyed", type=int, default=4)
     parser.add_argument("--real", type=int, default=2)
+    parser.add_argument("--comers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     return parser.parse_args(arguments)
 
