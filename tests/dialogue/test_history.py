@@ -4,6 +4,9 @@ SPDX-License-Identifier: GPL-3.0-or-later
 """
 import pytest
 
+from guests import Hall
+from multichat import wait_until
+
 
 def room_of(hall, *guests):
     name = hall.name("#room")
@@ -252,3 +255,23 @@ def test_more_awaits_than_anybody_needs(hall):
     assert len(texts(ben.heard())) == 300
     for _ in range(waiting):
         ann.say.expect("acked")
+
+
+# -- retention
+
+def test_the_oldest_go(daemons):
+    """What is left keeps its numbers; a device that has not read what went begins at the first."""
+    hall = Hall(daemons(retention__messages=5))
+    ann, ben = hall.guest(2)
+    room = room_of(hall, ann, ben)
+    for number in range(30):
+        ann.say.send(room, str(number))
+    entries = wait_until(lambda: [e for e in [ann.say.history(room)] if len(e) <= 5],
+                         "five are left")[0]
+    assert texts(entries) == ["25", "26", "27", "28", "29"]
+    assert [entry.seq for entry in entries] == list(range(28, 33))
+    assert hall.daemon.figure("messages-deleted") >= 27
+    ben.listen()
+    assert texts(ben.heard()) == texts(entries)
+    assert ann.say.history(room, "number", 1, 27) == [] and ben.say.unread() == {}
+    hall.leave()
