@@ -35,9 +35,15 @@ static const struct verb verbs[] = {
     {"room join", ARGUMENT_BIT(ROOM) | ARGUMENT_BIT(USERID), 0, verb_room_join},
     {"room part", ARGUMENT_BIT(ROOM) | ARGUMENT_BIT(USERID), 0, verb_room_part},
     {"room members", ARGUMENT_BIT(ROOM), PAGED, verb_room_members},
+    {"room set", ARGUMENT_BIT(ROOM),
+     ARGUMENT_BIT(TOPIC) | ARGUMENT_BIT(ACCESS) | ARGUMENT_BIT(OPERATOR) | ARGUMENT_BIT(PLAIN),
+     verb_room_set},
+    {"room invite", ARGUMENT_BIT(ROOM) | ARGUMENT_BIT(USERID), 0, verb_room_invite},
+    {"rooms", 0, PAGED, verb_rooms},
     {"status", 0, 0, verb_status},
     {"clients", 0, PAGED | ARGUMENT_BIT(ORDER), verb_clients},
-    {"kick", ARGUMENT_BIT(USERID), ARGUMENT_BIT(REASON), verb_kick},
+    {"kick", ARGUMENT_BIT(USERID), ARGUMENT_BIT(ROOM) | ARGUMENT_BIT(REASON), verb_kick},
+    {"announce", ARGUMENT_BIT(TEXT), 0, verb_announce},
     {"db check", 0, 0, verb_db_check},
 };
 

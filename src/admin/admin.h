@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 struct admin;
+struct message;
 
 #define ADMIN_REQUEST_MAX (256 * 1024) /* bytes of a request's line without its newline */
 #define ADMIN_ANSWER_MAX  (512 * 1024) /* no answer's line is longer, its newline included */
@@ -53,7 +54,8 @@ struct admin_clients {
     bool by_waiting; /* those for whom most waits; else in order of userid */
 };
 
-#define ADMIN_REASON_MAX 200 /* bytes of what a user is told */
+#define ADMIN_REASON_MAX       200  /* bytes of what a user is told */
+#define ADMIN_ANNOUNCEMENT_MAX 2000 /* bytes */
 
 /* The host's part; each may be NULL. */
 struct admin_hooks {
@@ -69,6 +71,10 @@ struct admin_hooks {
     json_t *(*clients)(void *userdata, const struct admin_clients *asked);
     /* Closes the connections of a user, telling each `reason`. False if he has none. */
     bool (*kick)(void *userdata, struct bytes userid, const char *reason);
+    /* How many members of the room with that conversation are present. */
+    uint64_t (*present)(void *userdata, uint64_t conversation);
+    /* `message` has been stored: it is new to those who are connected. */
+    void (*stored)(void *userdata, struct message *message);
     void *userdata;
 };
 

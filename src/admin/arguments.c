@@ -114,13 +114,14 @@ static const char *take_order(struct arguments *arguments, json_t *value, const 
                : "allowed are \"userid\" and \"waiting\"";
 }
 
-/* C0, DEL or C1; `text` is valid UTF-8. */
-static bool has_control_character(struct bytes text)
+/* C0, DEL or C1, beside those `allowed`; `text` is valid UTF-8 without NUL. */
+static bool has_control_character(struct bytes text, const char *allowed)
 {
     while (text.len > 0) {
         uint32_t character = 0;
         int len = utf8_decode(text, &character);
-        if (len <= 0 || character < 0x20 || (character >= 0x7f && character < 0xa0))
+        bool control = character < 0x20 || (character >= 0x7f && character < 0xa0);
+        if (len <= 0 || (control && !strchr(allowed, text.data[0])))
             return true;
         text = (struct bytes){text.data + len, text.len - (size_t)len};
     }
@@ -134,9 +135,56 @@ static const char *take_reason(struct arguments *arguments, json_t *value, const
     arguments->reason = text;
     if (len == 0 || len > ADMIN_REASON_MAX)
         return "allowed are 1 to 200 bytes";
-    return has_control_character((struct bytes){text, len}) ? "it has a control character" : NULL;
+    return has_control_character((struct bytes){text, len}, "") ? "it has a control character"
+                                                                : NULL;
 }
 _Static_assert(ADMIN_REASON_MAX == 200, "the words above say so");
+
+static const char *take_topic(struct arguments *arguments, json_t *value, const char *text,
+                              size_t len)
+{
+    (void)value;
+    arguments->topic = (struct bytes){text, len};
+    return topic_refusal(arguments->topic);
+}
+
+static const char *take_access(struct arguments *arguments, json_t *value, const char *text,
+                               size_t len)
+{
+    (void)value, (void)len;
+    bool closed = strcmp(text, "closed") == 0;
+    arguments->access = closed ? ROOM_CLOSED : ROOM_OPEN;
+    return closed || strcmp(text, "open") == 0 ? NULL : "allowed are \"open\" and \"closed\"";
+}
+
+static const char *take_operator(struct arguments *arguments, json_t *value, const char *text,
+                                 size_t len)
+{
+    (void)value;
+    arguments->operator_userid = (struct bytes){text, len};
+    return name_refusal(arguments->operator_userid);
+}
+
+static const char *take_plain(struct arguments *arguments, json_t *value, const char *text,
+                              size_t len)
+{
+    (void)value;
+    arguments->plain_userid = (struct bytes){text, len};
+    return name_refusal(arguments->plain_userid);
+}
+
+static const char *take_text(struct arguments *arguments, json_t *value, const char *text,
+                             size_t len)
+{
+    (void)value;
+    arguments->text = (struct bytes){text, len};
+    if (len == 0 || len > ADMIN_ANNOUNCEMENT_MAX)
+        return "allowed are 1 to 2000 bytes";
+    return has_control_character(arguments->text, "\n\t")
+               ? "of control characters, newline and tab are allowed"
+               : NULL;
+}
+_Static_assert(ADMIN_ANNOUNCEMENT_MAX == 2000, "the words above say so");
 
 static const struct argument_type argument_types[ARGUMENT_COUNT] = {
     [ARGUMENT_USERID] = {"userid", JSON_STRING, take_userid},
@@ -150,6 +198,11 @@ static const struct argument_type argument_types[ARGUMENT_COUNT] = {
     [ARGUMENT_DEVICE] = {"device", JSON_STRING, take_device},
     [ARGUMENT_ORDER] = {"order", JSON_STRING, take_order},
     [ARGUMENT_REASON] = {"reason", JSON_STRING, take_reason},
+    [ARGUMENT_TOPIC] = {"topic", JSON_STRING, take_topic},
+    [ARGUMENT_ACCESS] = {"access", JSON_STRING, take_access},
+    [ARGUMENT_OPERATOR] = {"operator", JSON_STRING, take_operator},
+    [ARGUMENT_PLAIN] = {"plain", JSON_STRING, take_plain},
+    [ARGUMENT_TEXT] = {"text", JSON_STRING, take_text},
 };
 
 /* JSON_TRUE stands for both booleans. */

@@ -45,7 +45,17 @@ static void absence_explained(void *userdata, enum dal_outcome outcome,
         request_finish(request, refusal_of_outcome(outcome));
 }
 
-void verb_kick(struct request *request)
+/* Out of a room it is no matter of connections, and nothing is said but the notice. */
+static void kick_out(struct request *request)
+{
+    if (request->arguments.reason)
+        request_refuse(request, ADMIN_CODE_INVALID,
+                       "a reason is told over a connection: it is allowed without a room alone");
+    else
+        verb_room_part(request);
+}
+
+static void kick(struct request *request)
 {
     const struct admin_hooks *hooks = &request->admin->hooks;
     const struct arguments *arguments = &request->arguments;
@@ -57,4 +67,12 @@ void verb_kick(struct request *request)
         request_finish(request, json_pack("{s:b}", "ok", 1));
     else
         request_check(request, dal_account_find(arguments->userid, absence_explained, request));
+}
+
+void verb_kick(struct request *request)
+{
+    if (request->arguments.given & ARGUMENT_BIT(ROOM))
+        kick_out(request);
+    else
+        kick(request);
 }

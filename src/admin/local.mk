@@ -6,7 +6,9 @@ src_admin_libadmin_a_SOURCES = \
 	src/admin/batch.c \
 	src/admin/devices.c \
 	src/admin/live.c \
+	src/admin/notices.c \
 	src/admin/request.h \
+	src/admin/room-changes.c \
 	src/admin/rooms.c \
 	src/admin/settings.c src/admin/settings.h \
 	src/admin/storage.c \

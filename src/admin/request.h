@@ -31,6 +31,11 @@ enum argument {
     ARGUMENT_DEVICE,
     ARGUMENT_ORDER,
     ARGUMENT_REASON,
+    ARGUMENT_TOPIC,
+    ARGUMENT_ACCESS,
+    ARGUMENT_OPERATOR,
+    ARGUMENT_PLAIN,
+    ARGUMENT_TEXT,
     ARGUMENT_COUNT
 };
 
@@ -44,7 +49,9 @@ struct arguments {
     bool bulk;
     bool by_waiting;
     const char *reason; /* NULL: not given */
-    json_t *users;      /* borrowed */
+    struct bytes topic, operator_userid, plain_userid, text;
+    enum room_access access;
+    json_t *users; /* borrowed */
 };
 
 struct request;
@@ -99,6 +106,26 @@ json_t *refusal_of_conflict(const struct arguments *arguments, const char *confl
 /* Tells the host. */
 void request_account_changed(struct request *request, struct bytes userid);
 
+/* -- rooms.c ---------------------------------------------------------------------------------- */
+
+struct bytes room_of(const struct request *request);
+/* Ends a request whose room is missing, or that storage could not carry out. */
+void refuse_room(struct request *request, enum dal_outcome outcome);
+/* {"room": …, "number": …, "access": …, "topic": …, "members": …, "messages": …} */
+json_t *room_to_json(const struct room_record *room);
+/* The user `joined` is about has joined its room, while that may be on its way out. */
+void note_newcomer(struct request *joined);
+
+/* -- notices.c -------------------------------------------------------------------------------- */
+
+/* An entry of a log, not stored yet, of what `who` did; NULL: the administrator. NULL if memory ran
+ * out. */
+struct message *admin_notice_new(enum message_kind kind, struct bytes text, const struct user *who);
+/* Tells the host that it has been stored. Takes NULL. */
+void request_stored(struct request *request, struct message *notice);
+
+/* -- users as JSON ---------------------------------------------------------------------------- */
+
 /* {"userid": …, "name": …, "disabled": …, "bulk": …, "created_ms": …} */
 json_t *user_to_json(const struct user *user);
 /* An answer with at most `limit` of them as `member`, and "next" where there are more. */
@@ -120,9 +147,13 @@ void verb_user_delete(struct request *request);
 void verb_room_add(struct request *request);
 void verb_room_delete(struct request *request);
 void verb_room_list(struct request *request);
+void verb_rooms(struct request *request);
 void verb_room_join(struct request *request);
 void verb_room_part(struct request *request);
 void verb_room_members(struct request *request);
+void verb_room_set(struct request *request);
+void verb_room_invite(struct request *request);
+void verb_announce(struct request *request);
 void verb_status(struct request *request);
 void verb_clients(struct request *request);
 void verb_kick(struct request *request);

@@ -1,4 +1,4 @@
-/* The verbs on rooms and their members.
+/* The verbs that make, list and delete rooms, and list their members.
  *
  * Deleting a room changes the account of each of its members, so they are collected first; who
  * joins between that and the deletion is added to what was collected.
@@ -9,13 +9,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static struct bytes room_of(const struct request *request)
+struct bytes room_of(const struct request *request)
 {
     return bytes_of(request->arguments.room);
 }
 
-/* Ends a request whose room is missing, or that storage could not carry out. */
-static void refuse_room(struct request *request, enum dal_outcome outcome)
+void refuse_room(struct request *request, enum dal_outcome outcome)
 {
     if (outcome == DAL_MISSING)
         request_refuse(request, ADMIN_CODE_MISSING, "there is no room %s", request->arguments.room);
@@ -49,7 +48,7 @@ void verb_room_add(struct request *request)
         request_check(request, dal_room_add(room_of(request), room_added, request));
 }
 
-static json_t *room_to_json(const struct room_record *room)
+json_t *room_to_json(const struct room_record *room)
 {
     return json_pack("{s:s,s:I,s:s,s:s,s:I,s:I}", "room", room->conversation.name, "number",
                      (json_int_t)room->conversation.number, "access",
@@ -57,13 +56,28 @@ static json_t *room_to_json(const struct room_record *room)
                      (json_int_t)room->members, "messages", (json_int_t)room->conversation.end);
 }
 
-static json_t *rooms_to_json(const struct room_record *rooms, size_t count, unsigned limit)
+/* How many members are present, the host knows. */
+static json_t *live_room_to_json(const struct request *request, const struct room_record *room)
+{
+    const struct admin_hooks *hooks = &request->admin->hooks;
+    json_t *object = room_to_json(room);
+
+    if (request->verb->handle == verb_rooms)
+        json_object_set_new(
+            object, "present",
+            json_integer((json_int_t)hooks->present(hooks->userdata, room->conversation.id)));
+    return object;
+}
+
+static json_t *rooms_to_json(const struct request *request, const struct room_record *rooms,
+                             size_t count)
 {
     json_t *array = json_array();
+    unsigned limit = request->arguments.limit;
     size_t shown = count < limit ? count : limit;
 
     for (size_t i = 0; i < shown; i++)
-        json_array_append_new(array, room_to_json(&rooms[i]));
+        json_array_append_new(array, live_room_to_json(request, &rooms[i]));
     json_t *answer = json_pack("{s:b,s:o}", "ok", 1, "rooms", array);
     if (count > limit)
         json_object_set_new(answer, "next", json_string(rooms[limit - 1].conversation.name));
@@ -75,9 +89,8 @@ static void rooms_listed(void *userdata, enum dal_outcome outcome, const struct 
 {
     struct request *request = userdata;
 
-    request_finish(request, outcome == DAL_OK
-                                ? rooms_to_json(rooms, count, request->arguments.limit)
-                                : refusal_of_outcome(outcome));
+    request_finish(request, outcome == DAL_OK ? rooms_to_json(request, rooms, count)
+                                              : refusal_of_outcome(outcome));
 }
 
 void verb_room_list(struct request *request)
@@ -86,6 +99,14 @@ void verb_room_list(struct request *request)
 
     request_check(request,
                   dal_room_list(0, arguments->after, arguments->limit + 1, rooms_listed, request));
+}
+
+void verb_rooms(struct request *request)
+{
+    if (request->admin->hooks.present)
+        verb_room_list(request);
+    else
+        refuse_without_daemon(request);
 }
 
 /* -- members ---------------------------------------------------------------------------------- */
@@ -159,8 +180,7 @@ static int members_append(struct members *members, const char *userid)
     return 0;
 }
 
-/* `userid` has joined `joined`'s room while that may be on its way out. */
-static void note_newcomer(struct request *joined)
+void note_newcomer(struct request *joined)
 {
     LIST_FOREACH (link, &joined->admin->requests) {
         struct request *other = LIST_ENTRY(link, struct request, link);
@@ -222,57 +242,4 @@ void verb_room_delete(struct request *request)
     request->state_free = members_free;
     request_check(request,
                   request->state ? collect_members(request, (struct bytes){"", 0}) : -ENOMEM);
-}
-
-/* -- join and part ---------------------------------------------------------------------------- */
-
-static void refuse_membership(struct request *request, enum dal_outcome outcome,
-                              enum dal_room_refusal refusal)
-{
-    struct bytes userid = request->arguments.userid;
-
-    if (refusal == ROOM_NO_USER)
-        request_refuse(request, ADMIN_CODE_MISSING, "there is no user %.*s", BYTES_ARG(userid));
-    else if (refusal == ROOM_NO_MEMBER)
-        request_refuse(request, ADMIN_CODE_MISSING, "%.*s is not a member of %s", BYTES_ARG(userid),
-                       request->arguments.room);
-    else
-        refuse_room(request, outcome);
-}
-
-static void membership_changed(void *userdata, enum dal_outcome outcome,
-                               const struct dal_room_result *result)
-{
-    struct request *request = userdata;
-    struct bytes userid = request->arguments.userid;
-
-    if (outcome != DAL_OK) {
-        refuse_membership(request, outcome, result->refusal);
-    } else if (!result->changed) {
-        request_refuse(request, ADMIN_CODE_TAKEN, "%.*s is a member of %s already",
-                       BYTES_ARG(userid), request->arguments.room);
-    } else {
-        if (request->verb->handle == verb_room_join)
-            note_newcomer(request);
-        request_account_changed(request, userid);
-        request_finish(request, json_pack("{s:b}", "ok", 1));
-    }
-}
-
-static void change_membership(struct request *request, enum dal_room_verb verb)
-{
-    const struct dal_room_order order = {
-        .verb = verb, .room = room_of(request), .userid = request->arguments.userid};
-
-    request_check(request, dal_room_do(&order, membership_changed, request));
-}
-
-void verb_room_join(struct request *request)
-{
-    change_membership(request, ROOM_JOIN);
-}
-
-void verb_room_part(struct request *request)
-{
-    change_membership(request, ROOM_REMOVE);
 }

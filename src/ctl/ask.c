@@ -41,11 +41,11 @@ int request_add_given(const struct ctl *ctl, json_t **request, const char *membe
 
 int request_of(const struct ctl *ctl, const char *first, const char *second, json_t **ret_request)
 {
-    const char *const members[ARGUMENTS_MAX] = {first, second};
+    const char *const members[] = {first, second};
     json_t *request = json_pack("{s:s}", "verb", ctl->command->words);
     int code = EXIT_OK;
 
-    for (size_t i = 0; i < ARGUMENTS_MAX && code == EXIT_OK; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(members) && code == EXIT_OK; i++)
         if (members[i])
             code = request_add(ctl, request, members[i], ctl->arguments[i]);
     if (code == EXIT_OK)

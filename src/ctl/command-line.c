@@ -260,6 +260,8 @@ static int interpret(struct ctl *ctl, const struct gathered *gathered)
     size_t used = 0;
 
     ctl->command = find_command(gathered, &used);
+    if (ctl->command)
+        ctl->reach = ctl->command->reach;
     int code = assign_options(ctl, gathered);
     if (code != EXIT_OK)
         return code;

@@ -4,9 +4,8 @@
 #include "ctl/ctl.h"
 
 #define PASSWORD (OPTION_PASSWORD_FILE | OPTION_PASSWORD_FD)
-#define MYSQL                                                                                      \
-    (OPTION_ADMIN_USER | OPTION_ADMIN_PASSWORD_FILE | OPTION_DATABASE | OPTION_USER |              \
-     OPTION_SERVER_SOCKET | OPTION_SECRET_FILE)
+#define MYSQL    (OPTION_DATABASE | OPTION_USER | OPTION_SERVER_SOCKET | OPTION_SECRET_FILE)
+#define ADMIN    (OPTION_ADMIN_USER | OPTION_ADMIN_PASSWORD_FILE)
 
 /* Some of them scan every message or wait for a hundred slow hashes. */
 #define PATIENCE       60
@@ -48,17 +47,32 @@ const struct command command_table[] = {
      "End a user's membership of a room."},
     {"room members", "ROOM", 1, 1, OPTION_CONTROL, REACH_ANY, PATIENCE, command_room_members,
      "List the members of a room."},
+    {"room set", "ROOM NAME=VALUE...", 2, ARGUMENTS_MAX, OPTION_CONTROL, REACH_ANY, PATIENCE,
+     command_room_set,
+     "Set topic=TEXT, access=open|closed, operator=USERID or plain=USERID of a room."},
+    {"room invite", "ROOM USERID", 2, 2, OPTION_CONTROL, REACH_ANY, PATIENCE, command_room_invite,
+     "Invite a user into a room, which lets him into a closed one."},
+    {"rooms", "", 0, 0, OPTION_CONTROL, REACH_DAEMON, PATIENCE, command_rooms,
+     "List the rooms with how many of their members are present."},
     {"status", "", 0, 0, OPTION_CONTROL, REACH_DAEMON, PATIENCE, command_status,
      "Show what the daemon and its storage are doing."},
     {"top", "", 0, 0, OPTION_CONTROL | OPTION_ONCE, REACH_DAEMON, PATIENCE_LIVE, command_top,
      "Show who is connected and what the daemon is doing, refreshed every second."},
-    {"kick", "USERID", 1, 1, OPTION_CONTROL | OPTION_REASON, REACH_DAEMON, PATIENCE, command_kick,
-     "Close a user's connections, telling him why. He may come back."},
-    {"db init", "", 0, 0, OPTION_DRIVER | MYSQL, REACH_STORAGE, PATIENCE, command_db_init,
+    {"kick", "USERID [ROOM]", 1, 2, OPTION_CONTROL | OPTION_REASON, REACH_ANY, PATIENCE,
+     command_kick, "Close a user's connections, telling him why; or remove him from a room."},
+    {"announce", "TEXT", 1, 1, OPTION_CONTROL, REACH_ANY, PATIENCE, command_announce,
+     "Tell everyone something."},
+    {"db init", "", 0, 0, OPTION_DRIVER | MYSQL | ADMIN, REACH_STORAGE, PATIENCE, command_db_init,
      "Make the database and its tables. Running it again changes nothing."},
     {"db migrate", "", 0, 0, 0, REACH_STORAGE, PATIENCE, command_db_migrate,
      "Bring the tables of an older version up to date."},
     {"db check", "", 0, 0, OPTION_CONTROL, REACH_ANY, PATIENCE_CHECK, command_db_check,
      "Look the whole database over."},
+    {"db copy", "", 0, 0, OPTION_TO | MYSQL, REACH_STORAGE, PATIENCE, command_db_copy,
+     "Copy everything into an empty database of the other driver. The daemon is stopped."},
+    {"export", "[FILE]", 0, 1, 0, REACH_STORAGE, PATIENCE, command_export,
+     "Write everything to a file, or with - to standard output, also while the daemon runs."},
+    {"import", "[FILE]", 0, 1, 0, REACH_STORAGE, PATIENCE, command_import,
+     "Fill an empty database with an export. The daemon is stopped."},
     {0},
 };

@@ -48,10 +48,11 @@ enum reach {
       "mysql: the server's administrator (default: root)")                                         \
     X(ADMIN_PASSWORD_FILE, admin_password_file, "admin-password-file", "FILE",                     \
       "mysql: his password (default: none, the socket tells)")                                     \
-    X(DATABASE, database, "database", "D", "mysql: the database to make")                          \
-    X(USER, user, "user", "U", "mysql: the user to make")                                          \
+    X(DATABASE, database, "database", "D", "mysql: the database")                                  \
+    X(USER, user, "user", "U", "mysql: its user there")                                            \
     X(SERVER_SOCKET, server_socket, "socket", "S", "mysql: the server's local socket")             \
-    X(SECRET_FILE, secret_file, "password-file", "OUT", "mysql: where the new password is kept")
+    X(SECRET_FILE, secret_file, "password-file", "FILE", "mysql: the file of his password")        \
+    X(TO, to, "to", "DRIVER", "sqlite or mysql")
 
 enum option_index {
 #define X(symbol, field, name, value, help) OPTION_INDEX_##symbol,
@@ -73,7 +74,7 @@ struct options {
 #undef X
 };
 
-#define ARGUMENTS_MAX 2
+#define ARGUMENTS_MAX 5
 
 struct ctl;
 
@@ -98,6 +99,7 @@ struct ctl {
     struct options options;
     const char *arguments[ARGUMENTS_MAX]; /* NULL where none was given */
     struct daemon_config config;
+    enum reach reach;        /* the command's, unless its arguments say otherwise */
     struct session *session; /* opened by the first request */
     char *
         *told; /* where the words of a failure go, in the place of the last; NULL: to the caller */
@@ -132,10 +134,17 @@ int command_room_list(struct ctl *ctl);
 int command_room_join(struct ctl *ctl);
 int command_room_part(struct ctl *ctl);
 int command_room_members(struct ctl *ctl);
+int command_room_set(struct ctl *ctl);
+int command_room_invite(struct ctl *ctl);
+int command_rooms(struct ctl *ctl);
 int command_status(struct ctl *ctl);
 int command_top(struct ctl *ctl);
 int command_kick(struct ctl *ctl);
+int command_announce(struct ctl *ctl);
 int command_db_init(struct ctl *ctl);
 int command_db_migrate(struct ctl *ctl);
 int command_db_check(struct ctl *ctl);
+int command_db_copy(struct ctl *ctl);
+int command_export(struct ctl *ctl);
+int command_import(struct ctl *ctl);
 int user_add_batch(struct ctl *ctl); /* user add --batch */

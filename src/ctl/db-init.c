@@ -95,7 +95,7 @@ static void print_group(json_t *group, int indent)
     }
 }
 
-static void show_settings(json_t *settings)
+void show_settings(json_t *settings)
 {
     const char *key;
     json_t *value, *groups;

@@ -7,7 +7,10 @@ src_ctl_libctl_a_SOURCES = \
 	src/ctl/control-client.c \
 	src/ctl/ctl.h \
 	src/ctl/database.c src/ctl/database.h \
+	src/ctl/db-copy.c \
 	src/ctl/db-init.c \
+	src/ctl/export.c \
+	src/ctl/import.c \
 	src/ctl/live.c \
 	src/ctl/mysql-init.c \
 	src/ctl/print.c src/ctl/print.h \
@@ -21,7 +24,8 @@ src_ctl_libctl_a_SOURCES = \
 	src/ctl/top.c src/ctl/top.h \
 	src/ctl/top-picture.c \
 	src/ctl/user-batch.c \
-	src/ctl/user.c
+	src/ctl/user.c \
+	src/ctl/whole.c src/ctl/whole.h
 src_ctl_libctl_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SODIUM_CFLAGS) $(TERMINFO_CFLAGS)
 CTL_LIBS = src/ctl/libctl.a $(ADMIN_LIBS) $(CONFIG_LIBS) $(TERMINFO_LIBS)
 

@@ -134,13 +134,13 @@ static int bring_up(struct ctl *ctl, struct dal_config *config, struct dal_statu
     return EXIT_OK;
 }
 
-static void note_settings(const struct ctl *ctl, const struct dal_config *config,
-                          const char *secret_file, json_t *settings)
+void note_settings(const struct ctl *ctl, const struct dal_config *config, const char *secret_file,
+                   json_t *settings)
 {
     bool by_credential = strcmp(secret_file, MYSQL_CREDENTIAL) == 0;
     const struct daemon_config *now = &ctl->config;
     const struct choice choices[] = {
-        {"storage.mysql.host", "", now->storage.mysql.host},
+        {"storage.mysql.host", config->mysql_host, now->storage.mysql.host},
         {"storage.mysql.socket", config->mysql_socket, now->storage.mysql.socket},
         {"storage.mysql.database", config->mysql_database, now->storage.mysql.database},
         {"storage.mysql.user", config->mysql_user, now->storage.mysql.user},
@@ -153,8 +153,7 @@ static void note_settings(const struct ctl *ctl, const struct dal_config *config
             json_object_set_new(settings, choices[i].key, admin_text(choices[i].wanted));
 }
 
-/* As the configuration takes it: absolute. */
-static int make_absolute(const struct ctl *ctl, const char *path, char **ret)
+int make_absolute(const struct ctl *ctl, const char *path, char **ret)
 {
     char *absolute = path[0] == '/' || !path[0] ? strdup(path) : realpath(path, NULL);
 

@@ -22,7 +22,7 @@ static const char *control_path(const struct ctl *ctl)
 /* Nobody listens: the command is carried out here if it can be. */
 static int open_without_daemon(struct ctl *ctl)
 {
-    if (ctl->command->reach == REACH_DAEMON)
+    if (ctl->reach == REACH_DAEMON)
         return print_failure(ctl, EXIT_NO_DAEMON, "no-daemon",
                              "no daemon is running: nothing listens at %s", control_path(ctl));
     int code = storage_open_configured(ctl, ctl->config.storage.migrate);

@@ -39,6 +39,13 @@ struct dal_config storage_config(const struct daemon_config *config, const char 
 MUST_USE int storage_open(struct ctl *ctl, const struct dal_config *config);
 void storage_close(void);
 
+/* What the configuration says of storage. `*ret_password` is the database's, if it was NULL and
+ * there is one; it is given to secret_free(), whatever is returned. */
+MUST_USE int storage_configured(const struct ctl *ctl, struct dal_config *ret, char **ret_password);
+
+/* Root becomes the owner of the folder that the database `path` is in. */
+MUST_USE int storage_become_owner(const struct ctl *ctl, const char *path);
+
 /* As storage_open() with all that the configuration file says. */
 MUST_USE int storage_open_configured(struct ctl *ctl, bool migrate);
 

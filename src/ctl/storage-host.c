@@ -40,7 +40,7 @@ struct dal_config storage_config(const struct daemon_config *config, const char 
 
 /* Root becomes the owner of the folder the database is in, for the rest of the run: database, log
  * and shared memory are made for the daemon, which does not run as root. */
-static int become_owner(const struct ctl *ctl, const char *path)
+int storage_become_owner(const struct ctl *ctl, const char *path)
 {
     char folder[4096];
     struct stat status;
@@ -114,7 +114,7 @@ int storage_open(struct ctl *ctl, const struct dal_config *config)
     int code = EXIT_OK;
 
     if (strcmp(config->driver, "sqlite") == 0)
-        code = become_owner(ctl, config->sqlite_path);
+        code = storage_become_owner(ctl, config->sqlite_path);
     if (code != EXIT_OK)
         return code;
     int result = dal_open(config, &error);
@@ -153,18 +153,27 @@ static int find_password(const struct ctl *ctl, char **ret)
     return EXIT_OK;
 }
 
-int storage_open_configured(struct ctl *ctl, bool migrate)
+int storage_configured(const struct ctl *ctl, struct dal_config *ret, char **ret_password)
 {
-    char *password = NULL;
     int code = EXIT_OK;
 
-    if (ctl->config.storage.driver == DAEMON_DRIVER_MYSQL)
-        code = find_password(ctl, &password);
-    if (code != EXIT_OK)
-        return code;
-    struct dal_config config = storage_config(&ctl->config, password);
-    config.migrate = migrate;
-    code = storage_open(ctl, &config);
+    if (ctl->config.storage.driver == DAEMON_DRIVER_MYSQL && !*ret_password)
+        code = find_password(ctl, ret_password);
+    if (code == EXIT_OK)
+        *ret = storage_config(&ctl->config, *ret_password);
+    return code;
+}
+
+int storage_open_configured(struct ctl *ctl, bool migrate)
+{
+    struct dal_config config;
+    char *password = NULL;
+    int code = storage_configured(ctl, &config, &password);
+
+    if (code == EXIT_OK) {
+        config.migrate = migrate;
+        code = storage_open(ctl, &config);
+    }
     secret_free(password);
     return code;
 }

@@ -256,12 +256,26 @@ static bool kick(void *userdata, struct bytes userid, const char *reason)
     return bll_kick(server->bll, userid, reason);
 }
 
+static uint64_t present(void *userdata, uint64_t conversation)
+{
+    struct server *server = userdata;
+    return bll_present_members(server->bll, conversation);
+}
+
+static void stored(void *userdata, struct message *message)
+{
+    struct server *server = userdata;
+    bll_stored(server->bll, message);
+}
+
 static int start_control(struct server *server)
 {
     const struct admin_hooks hooks = {.account_changed = account_changed,
                                       .status = add_status,
                                       .clients = clients,
                                       .kick = kick,
+                                      .present = present,
+                                      .stored = stored,
                                       .userdata = server};
     int r = admin_new(server->pool, &hooks, &server->admin);
     if (r < 0)

@@ -36,21 +36,19 @@ static uint64_t watchdog_interval(void)
 static void answered(void *userdata, enum dal_outcome outcome)
 {
     struct service *service = userdata;
-    service->asked = false;
     if (service->interval_us > 0)
         notify("WATCHDOG=1");
 }
 
-/* When the queue is full the question is put again soon: it drains, or the watchdog is right. */
+/* Also while an answer is owed: a thread that has been migrating for long owes none any more when
+ * it is asked again. When there are too many questions the next one is put soon: they are answered,
+ * or the watchdog is right. */
 static void due(void *userdata)
 {
     struct service *service = userdata;
     uint64_t wait = service->interval_us;
-    if (!service->asked) {
-        service->asked = dal_ping(answered, service) == 0;
-        if (!service->asked)
-            wait /= 16;
-    }
+    if (dal_ping(answered, service) < 0)
+        wait /= 16;
     int r = loop_timer_set(service->loop, &service->watchdog, loop_now(service->loop) + wait);
     (void)r; /* the timer has had its place in the heap before */
 }

@@ -12,7 +12,6 @@ struct service {
     struct loop *loop;
     struct loop_timer watchdog;
     uint64_t interval_us; /* between two feedings; 0 without a watchdog */
-    bool asked;           /* the storage threads have not answered yet */
     char status[SERVICE_STATUS_MAX];
 };
 

@@ -32,7 +32,8 @@ struct storage_thread {
     struct list queue;               /* a writer's own; readers share dal.reads */
     struct sql_connection *borrowed; /* what dal_close() may interrupt */
     bool up;
-    bool checking; /* busy for minutes on purpose: pings need not wait for it */
+    bool checking;            /* busy for minutes on purpose: pings need not wait for it */
+    uint64_t migrating_since; /* monotonic microseconds, 0: it is not; soon the same */
     bool ended;
     char fault[256]; /* why it is not up, or what fails though it is; "" for nothing */
 
@@ -89,6 +90,9 @@ struct dal {
 MUST_USE int dal_open_driver(const struct dal_config *config, const struct sql_driver *driver,
                              char **ret_error);
 
+/* The driver of that name; NULL: it is not compiled in. */
+const struct sql_driver *dal_driver(const char *name);
+
 /* A ping: one for all threads, each of which takes its bit away. Under dal.lock. */
 struct ping {
     struct request request;
@@ -101,6 +105,9 @@ extern const struct request_kind request_kind_store, request_kind_ping;
 
 /* Hands finished requests back to the reactor thread. */
 void dal_finish(struct dal *dal, struct list *finished);
+
+/* Under the lock: pings do not wait for this thread any more. */
+void dal_settle_pings(struct dal *dal, const struct storage_thread *thread, bool connected);
 
 /* Under the lock: makes dal_fd() readable. */
 void dal_signal(struct dal *dal);

@@ -28,6 +28,9 @@
 /* A caller pings once and waits; more at once is a bug that may not grow. */
 #define PINGS_MAX 16
 
+/* How long a ping waits for a thread that brings the schema up to date, which may take minutes. */
+#define MIGRATION_US (5 * USEC_PER_SEC)
+
 static struct dal *instance;
 
 struct dal *dal_instance(void)
@@ -233,12 +236,21 @@ int dal_open_driver(const struct dal_config *config, const struct sql_driver *dr
     return fail(ret_error, error, "storage");
 }
 
-int dal_open(const struct dal_config *config, char **ret_error)
+const struct sql_driver *dal_driver(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
-        if (strcmp(drivers[i]->name, config->driver) == 0)
-            return dal_open_driver(config, drivers[i], ret_error);
+        if (strcmp(drivers[i]->name, name) == 0)
+            return drivers[i];
     }
+    return NULL;
+}
+
+int dal_open(const struct dal_config *config, char **ret_error)
+{
+    const struct sql_driver *driver = dal_driver(config->driver);
+
+    if (driver != NULL)
+        return dal_open_driver(config, driver, ret_error);
     if (asprintf(ret_error, "storage driver \"%s\" is not known, or not compiled in",
                  config->driver) < 0)
         *ret_error = NULL;
@@ -422,6 +434,45 @@ static void deliver_ping(struct request *request)
 
 const struct request_kind request_kind_ping = {.name = "ping", .deliver = deliver_ping};
 
+void dal_settle_pings(struct dal *dal, const struct storage_thread *thread, bool connected)
+{
+    LIST_FOREACH_SAFE (link, &dal->pings) {
+        struct ping *ping = LIST_ENTRY(link, struct ping, request.link);
+        if (!connected)
+            ping->request.outcome = DAL_UNAVAILABLE;
+        ping->waiting_for &= ~(UINT64_C(1) << thread->index);
+        if (ping->waiting_for == 0) {
+            list_move(&dal->done, &ping->request.link);
+            dal_signal(dal);
+        }
+    }
+}
+
+static bool is_long_migrating(const struct storage_thread *thread)
+{
+    return thread->migrating_since != 0 &&
+           clock_monotonic_us() - thread->migrating_since > MIGRATION_US;
+}
+
+/* Under the lock: adds a ping for whoever can be expected to answer soon; of the others those
+ * before it are told, too. */
+static void place_ping(struct dal *dal, struct ping *ping)
+{
+    for (unsigned i = 0; i < dal->thread_count; i++) {
+        if (dal->threads[i].checking)
+            continue;
+        ping->waiting_for |= UINT64_C(1) << i;
+        pthread_cond_signal(&dal->threads[i].wake);
+    }
+    list_append(ping->waiting_for != 0 ? &dal->pings : &dal->done, &ping->request.link);
+    if (ping->waiting_for == 0)
+        dal_signal(dal);
+    for (unsigned i = 0; i < dal->thread_count; i++) {
+        if (is_long_migrating(&dal->threads[i]))
+            dal_settle_pings(dal, &dal->threads[i], false);
+    }
+}
+
 int dal_ping(dal_done_fn callback, void *userdata)
 {
     struct dal *dal = instance;
@@ -436,15 +487,7 @@ int dal_ping(dal_done_fn callback, void *userdata)
     ping->request.outcome = DAL_OK;
     dal->ping_count++;
     pthread_mutex_lock(&dal->lock);
-    for (unsigned i = 0; i < dal->thread_count; i++) {
-        if (dal->threads[i].checking)
-            continue;
-        ping->waiting_for |= UINT64_C(1) << i;
-        pthread_cond_signal(&dal->threads[i].wake);
-    }
-    list_append(ping->waiting_for != 0 ? &dal->pings : &dal->done, &ping->request.link);
-    if (ping->waiting_for == 0)
-        dal_signal(dal);
+    place_ping(dal, ping);
     pthread_mutex_unlock(&dal->lock);
     return 0;
 }

@@ -100,7 +100,8 @@ void dal_on_state(void (*changed)(void *userdata), void *userdata);
 typedef void (*dal_done_fn)(void *userdata, enum dal_outcome outcome);
 
 /* A round trip through every storage thread: OK when all are connected, else UNAVAILABLE. It is
- * answered also while the database is away, and does not wait for a dal_check() under way. Not
+ * answered also while the database is away, and does not wait for a dal_check() under way, nor for
+ * a migration that has gone on for some seconds when the next one is asked (UNAVAILABLE). Not
  * bounded by queue_max; at most 16 at once (-EAGAIN). */
 MUST_USE int dal_ping(dal_done_fn callback, void *userdata);
 
@@ -388,3 +389,91 @@ struct dal_provision {
     const char *password; /* its new one */
 };
 MUST_USE int dal_mysql_provision(const struct dal_provision *provision, char **ret_error);
+
+/* -- a store as a whole ----------------------------------------------------------------------- */
+
+/* Reading all of a store, and filling an empty one. Synchronous, on a connection of its own, which
+ * needs no dal_open(). What is folded or gathered from the rest is not among the fields: it is made
+ * anew. */
+
+/* In the order in which they are read and have to be given; rows in the order of what names them:
+ * the first field, of those with two ids (and of messages) the first two. */
+enum dal_table {
+    DAL_CONVERSATIONS,
+    DAL_USERS,
+    DAL_ROOMS,
+    DAL_DEVICES,
+    DAL_MESSAGES,
+    DAL_MEMBERS,
+    DAL_INVITATIONS,
+    DAL_CURSORS,
+    DAL_TABLES,
+};
+
+enum dal_type {
+    DAL_NUMBER,
+    DAL_FLAG, /* 0 or 1 */
+    DAL_WORD, /* an index into `words` */
+    DAL_TEXT,
+};
+
+struct dal_field {
+    const char *name;
+    enum dal_type type;
+    const char *const *words; /* of a DAL_WORD; NULL-terminated */
+};
+
+#define DAL_FIELDS_MAX 11
+
+struct dal_table_shape {
+    const char *name; /* "user": what a row is */
+    struct dal_field fields[DAL_FIELDS_MAX];
+    unsigned field_count;
+};
+
+const struct dal_table_shape *dal_table_shape(enum dal_table table);
+
+/* `text` of a DAL_TEXT, else `number`. */
+struct dal_value {
+    uint64_t number;
+    struct bytes text;
+};
+
+/* The ids that will be given next: those of what was deleted are never given again. */
+struct dal_next_ids {
+    uint64_t conversation, user, room, device;
+};
+
+/* Gets the ids, then all rows, which are valid during the call. What is not 0 ends the export. */
+struct dal_sink {
+    int (*begin)(void *userdata, const struct dal_next_ids *next);
+    int (*row)(void *userdata, enum dal_table table, const struct dal_value *values);
+};
+
+/* Reads everything as it is at one moment, whatever is written meanwhile. `alone`: only if nobody
+ * else has the store open, and nobody may open a file while it lasts. 0, what the sink returned, or
+ * with words -EBUSY (somebody has), -ECONNREFUSED (it cannot be opened), -EIO, -ENOMEM. */
+MUST_USE int dal_export(const struct dal_config *config, bool alone, const struct dal_sink *sink,
+                        void *userdata, char **ret_error);
+
+/* Filling an empty store, which nobody else has open: all or nothing. The tables are made if they
+ * are not there. */
+struct dal_import;
+
+/* -ENOTEMPTY: there is something in it; others as for dal_export(). */
+MUST_USE int dal_import_begin(const struct dal_config *config, const struct dal_next_ids *next,
+                              struct dal_import **ret, char **ret_error);
+
+/* Looks a row over and takes it; `line` is where it stands. 0, or -EINVAL (a row that may not be),
+ * -EIO or -ENOMEM, after which nothing more is taken. */
+MUST_USE int dal_import_row(struct dal_import *import, enum dal_table table,
+                            const struct dal_value *values, uint64_t line);
+
+/* Ends it: everything is there, or on failure (as above) nothing. */
+MUST_USE int dal_import_commit(struct dal_import *import);
+
+/* What was wrong, in words, and the line it is about, which may be an earlier one; 0: none. */
+const char *dal_import_trouble(const struct dal_import *import, uint64_t *ret_line);
+
+/* Takes back what was not committed. Takes NULL. */
+void dal_import_free(struct dal_import *import);

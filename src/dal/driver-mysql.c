@@ -178,12 +178,17 @@ static const char *or_null(const char *text)
     return text == NULL || text[0] == '\0' ? NULL : text;
 }
 
+static bool is_patient(enum sql_role role)
+{
+    return role == SQL_CHECKER || role == SQL_LOADER;
+}
+
 /* Reconnecting is this program's own business, and is off in every library by default. */
 static bool connect_server(struct mysql_connection *connection, const struct dal_config *config,
                            enum sql_role role)
 {
     unsigned connect_seconds = CONNECT_SECONDS;
-    unsigned answer_seconds = role == SQL_CHECKER ? CHECK_SECONDS : ANSWER_SECONDS;
+    unsigned answer_seconds = is_patient(role) ? CHECK_SECONDS : ANSWER_SECONDS;
     MYSQL *mysql = connection->mysql;
 
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds);
@@ -208,6 +213,10 @@ static bool configure_session(struct mysql_connection *connection, enum sql_role
         "autocommit = 1, innodb_lock_wait_timeout = 3, foreign_key_checks = 1, unique_checks = 1",
         "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
     };
+    /* For rows that go into a pipe; and what the server knows of ids has to be of this moment,
+     * which MySQL 8 has to be told, and MariaDB passes over. */
+    const char *patience =
+        "SET SESSION /*!80000 information_schema_stats_expiry = 0, */ net_write_timeout = 3600";
     const char *isolation = role == SQL_WRITER
                                 ? "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
                                 : "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ";
@@ -216,6 +225,8 @@ static bool configure_session(struct mysql_connection *connection, enum sql_role
         if (mysql_query(connection->mysql, common[i]) != 0)
             return false;
     }
+    if (is_patient(role) && mysql_query(connection->mysql, patience) != 0)
+        return false;
     return mysql_query(connection->mysql, isolation) == 0;
 }
 

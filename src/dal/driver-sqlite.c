@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUSY_MS 4000
+#define BUSY_MS  4000
+#define ALONE_MS 1000 /* a daemon that runs will not go */
 
 struct sqlite_connection {
     struct sql_connection base;
@@ -96,6 +97,7 @@ static const char *const cache_sizes[] = {
     [SQL_READER] = "PRAGMA cache_size = -2048",
     [SQL_WRITER] = "PRAGMA cache_size = -8192",
     [SQL_CHECKER] = "PRAGMA cache_size = -2048",
+    [SQL_LOADER] = "PRAGMA cache_size = -65536",
 };
 
 static int configure(struct sqlite_connection *connection, enum sql_role role)
@@ -107,7 +109,13 @@ static int configure(struct sqlite_connection *connection, enum sql_role role)
     int code;
 
     sqlite3_extended_result_codes(connection->db, 1);
-    sqlite3_busy_timeout(connection->db, BUSY_MS);
+    sqlite3_busy_timeout(connection->db, role == SQL_LOADER ? ALONE_MS : BUSY_MS);
+    /* Before the first look at the file, so that nobody else gets at it from then on. */
+    if (role == SQL_LOADER) {
+        code = sqlite3_exec(connection->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+        if (code != SQLITE_OK)
+            return code;
+    }
     pthread_mutex_lock(&alone);
     code = sqlite3_exec(connection->db, "PRAGMA journal_mode = WAL", wal_row, &wal, NULL);
     pthread_mutex_unlock(&alone);

@@ -28,7 +28,10 @@ enum sql_status {
 enum sql_role {
     SQL_READER,  /* a transaction of it is one snapshot */
     SQL_WRITER,  /* each statement sees what is committed; a transaction may write */
-    SQL_CHECKER, /* a reader whose statements may take minutes */
+    SQL_CHECKER, /* a reader, or who migrates, whose statements may take minutes, and who may be
+                  * slow with the rows */
+    SQL_LOADER,  /* the same, who may write, too, and has a file to itself: open() says SQL_RETRY
+                     where somebody else has it open */
 };
 
 enum sql_type {

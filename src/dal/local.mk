@@ -15,6 +15,9 @@ src_dal_libdal_a_SOURCES = \
 	src/dal/devices.c \
 	src/dal/driver.h \
 	src/dal/history.c \
+	src/dal/export.c \
+	src/dal/import.c \
+	src/dal/import-check.c src/dal/import-check.h \
 	src/dal/log-ids.h \
 	src/dal/members.c \
 	src/dal/messages.c \
@@ -29,6 +32,7 @@ src_dal_libdal_a_SOURCES = \
 	src/dal/state.c \
 	src/dal/statements.c src/dal/statements.h \
 	src/dal/thread.c \
+	src/dal/transfer.c src/dal/transfer.h \
 	src/dal/users.c \
 	src/dal/writer.c
 nodist_src_dal_libdal_a_SOURCES = src/dal/migrations.c

@@ -49,9 +49,7 @@
 /* With the name of what is its context. */
 #define NAMED_CONTEXT "LEFT JOIN conversations x ON x.id = m.context"
 
-#define MESSAGE_INSERT(rows)                                                                       \
-    "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, kind, userid, "    \
-    "name, ckey, text, direct) VALUES " rows
+#define MESSAGE_INSERT(rows) "INSERT INTO messages (" MESSAGE_FIELDS ", direct) VALUES " rows
 
 #define MESSAGE_ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -78,6 +76,30 @@
     {                                                                                              \
         statement_text, statement_text                                                             \
     }
+
+/* What an export reads, an import writes back, with what is folded behind it. */
+#define CONVERSATION_FIELDS "id, kind, name"
+#define USER_FIELDS         "id, userid, name, password_hash, auth_epoch, created_ms, disabled, bulk, inbox"
+#define ROOM_FIELDS         "number, conversation, topic, access, made_by, made_ms"
+#define DEVICE_FIELDS       "id, user, name, seen_ms"
+#define MESSAGE_FIELDS                                                                             \
+    "conversation, seq, time_ms, sender, origin, context, kind, userid, name, ckey, text"
+#define MEMBER_FIELDS     "conversation, user, since, role"
+#define INVITATION_FIELDS "conversation, user, invited_by, invited_ms"
+
+#define IMPORT(name, table, fields, row)                                                           \
+    [SQL_IMPORT_##name##                                                                           \
+        _1] = {"import " table " 1", "", SAME("INSERT INTO " table " (" fields ") VALUES " row)},  \
+        [SQL_IMPORT_##name##_64] = {"import " table " 64", "",                                     \
+                                    SAME("INSERT INTO " table " (" fields ") VALUES " X64(row))}
+
+#define LAST_ID_SQLITE(table)                                                                      \
+    "COALESCE((SELECT seq FROM sqlite_sequence WHERE name = '" table "'), 0)"
+#define LAST_ID_MYSQL(table)                                                                       \
+    "COALESCE((SELECT auto_increment FROM information_schema.tables "                              \
+    "WHERE table_schema = DATABASE() AND table_name = '" table "'), 1) - 1"
+#define LAST_IDS(of)                                                                               \
+    "SELECT " of("conversations") ", " of("users") ", " of("rooms") ", " of("devices")
 
 static const struct sql_statement statements[SQL_IDS] = {
     /* In SQLite BEGIN IMMEDIATE is the lock. */
@@ -353,6 +375,55 @@ static const struct sql_statement statements[SQL_IDS] = {
                         SAME("SELECT userid FROM users WHERE userid_key = '' UNION ALL "
                              "SELECT c.name FROM rooms r JOIN conversations c "
                              "ON c.id = r.conversation WHERE r.name_key = '' LIMIT 100")},
+
+    /* A database file is opened so that nobody else can have it open. */
+    [SQL_OTHERS] = {"others",
+                    "n",
+                    {NULL, "SELECT COUNT(*) FROM information_schema.processlist "
+                           "WHERE db = DATABASE() AND id <> CONNECTION_ID()"}},
+    [SQL_IS_EMPTY] = {"is empty", "n",
+                      SAME("SELECT NOT EXISTS (SELECT 1 FROM conversations WHERE kind <> 0) "
+                           "AND NOT EXISTS (SELECT 1 FROM users) "
+                           "AND NOT EXISTS (SELECT 1 FROM messages)")},
+    [SQL_LAST_IDS] = {"last ids", "nnnn", {LAST_IDS(LAST_ID_SQLITE), LAST_IDS(LAST_ID_MYSQL)}},
+    [SQL_CONVERSATIONS_CLEAR] = {"conversations clear", "", SAME("DELETE FROM conversations")},
+    [SQL_EXPORT_CONVERSATIONS] = {"export conversations", "nnt",
+                                  SAME("SELECT " CONVERSATION_FIELDS
+                                       " FROM conversations ORDER BY id")},
+    [SQL_EXPORT_USERS] = {"export users", "ntttnnnnn",
+                          SAME("SELECT " USER_FIELDS " FROM users ORDER BY id")},
+    [SQL_EXPORT_ROOMS] = {"export rooms", "nntnnn",
+                          SAME("SELECT " ROOM_FIELDS " FROM rooms ORDER BY number")},
+    [SQL_EXPORT_DEVICES] = {"export devices", "nntn",
+                            SAME("SELECT " DEVICE_FIELDS " FROM devices ORDER BY id")},
+    [SQL_EXPORT_MESSAGES] = {"export messages", "nnnnnnntttt",
+                             SAME("SELECT " MESSAGE_FIELDS
+                                  " FROM messages ORDER BY conversation, seq")},
+    [SQL_EXPORT_MEMBERS] = {"export members", "nnnn",
+                            SAME("SELECT " MEMBER_FIELDS
+                                 " FROM members ORDER BY conversation, user")},
+    [SQL_EXPORT_INVITATIONS] = {"export invitations", "nnnn",
+                                SAME("SELECT " INVITATION_FIELDS
+                                     " FROM invitations ORDER BY conversation, user")},
+    [SQL_EXPORT_CURSORS] = {"export cursors", "nnn",
+                            SAME("SELECT device, conversation, seq FROM cursors "
+                                 "ORDER BY device, conversation")},
+    IMPORT(CONVERSATIONS, "conversations", CONVERSATION_FIELDS, "(?, ?, ?)"),
+    IMPORT(USERS, "users", USER_FIELDS ", name_key, userid_key",
+           "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    IMPORT(ROOMS, "rooms", ROOM_FIELDS ", name_key", "(?, ?, ?, ?, ?, ?, ?)"),
+    IMPORT(DEVICES, "devices", DEVICE_FIELDS, "(?, ?, ?, ?)"),
+    IMPORT(MEMBERS, "members", MEMBER_FIELDS, "(?, ?, ?, ?)"),
+    IMPORT(INVITATIONS, "invitations", INVITATION_FIELDS, "(?, ?, ?, ?)"),
+    /* As SQL_WHISPER_INSERT does it for one. */
+    [SQL_IMPORT_WHISPERS] = {"import whispers", "",
+                             SAME("INSERT INTO whispers (room, user, time_ms, conversation, seq) "
+                                  "SELECT c.id, u.id, m.time_ms, m.conversation, m.seq "
+                                  "FROM messages m JOIN conversations c ON c.id = m.context "
+                                  "JOIN users u ON u.inbox = m.conversation WHERE m.kind = 0 UNION "
+                                  "SELECT c.id, u.id, m.time_ms, m.conversation, m.seq "
+                                  "FROM messages m JOIN conversations c ON c.id = m.context "
+                                  "JOIN users u ON u.id = m.sender WHERE m.kind = 0")},
 };
 
 const struct sql_statement *sql_statement(enum sql_id id)

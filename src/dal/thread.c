@@ -163,6 +163,48 @@ static void failed_to_connect(struct storage_thread *thread, const char *reason)
     set_down(thread, reason);
 }
 
+static void set_migrating(struct storage_thread *thread, uint64_t since)
+{
+    struct dal *dal = dal_instance();
+
+    pthread_mutex_lock(&dal->lock);
+    thread->migrating_since = since;
+    pthread_mutex_unlock(&dal->lock);
+}
+
+/* On a connection of its own, whose statements may take long: indexes of a large store are made. */
+static enum sql_status migrate_schema(struct storage_thread *thread,
+                                      struct schema_versions *versions)
+{
+    struct dal *dal = dal_instance();
+    struct sql_connection *migrator = NULL;
+    char *error = thread->connection->error;
+    enum sql_status status = dal->driver->open(&dal->config, SQL_CHECKER, &migrator, error);
+
+    if (status != SQL_OK)
+        return status;
+    set_migrating(thread, clock_monotonic_us());
+    lend(thread, migrator);
+    status = schema_prepare(migrator, true, versions);
+    lend(thread, thread->connection);
+    memcpy(error, migrator->error, sizeof(migrator->error));
+    dal->driver->close(migrator);
+    set_migrating(thread, 0);
+    return status;
+}
+
+static enum sql_status prepare_schema(struct storage_thread *thread,
+                                      struct schema_versions *versions)
+{
+    const struct dal *dal = dal_instance();
+    enum sql_status status = schema_prepare(thread->connection, false, versions);
+
+    if (status == SQL_FAILED && dal->config.migrate &&
+        versions->now < schema_known(dal->driver->dialect))
+        return migrate_schema(thread, versions);
+    return status;
+}
+
 static void connect_now(struct storage_thread *thread)
 {
     struct dal *dal = dal_instance();
@@ -174,7 +216,7 @@ static void connect_now(struct storage_thread *thread)
         return;
     }
     lend(thread, thread->connection);
-    if (schema_prepare(thread->connection, dal->config.migrate, &versions) != SQL_OK) {
+    if (prepare_schema(thread, &versions) != SQL_OK) {
         snprintf(error, sizeof(error), "%s", thread->connection->error);
         pthread_mutex_lock(&dal->lock);
         note_schema(dal, &versions);
@@ -442,9 +484,7 @@ static bool has_ping(const struct dal *dal, uint64_t bit)
 /* Under the lock, which it leaves for the round trip to the database. */
 static void answer_pings(struct dal *dal, struct storage_thread *thread)
 {
-    uint64_t bit = UINT64_C(1) << thread->index;
-
-    if (!has_ping(dal, bit))
+    if (!has_ping(dal, UINT64_C(1) << thread->index))
         return;
     pthread_mutex_unlock(&dal->lock);
     if (thread->connection != NULL && dal->driver->ping(thread->connection) == SQL_LOST) {
@@ -455,16 +495,7 @@ static void answer_pings(struct dal *dal, struct storage_thread *thread)
         thread->failures = 0;
     }
     pthread_mutex_lock(&dal->lock);
-    LIST_FOREACH_SAFE (link, &dal->pings) {
-        struct ping *ping = LIST_ENTRY(link, struct ping, request.link);
-        if (thread->connection == NULL)
-            ping->request.outcome = DAL_UNAVAILABLE;
-        ping->waiting_for &= ~bit;
-        if (ping->waiting_for == 0) {
-            list_move(&dal->done, &ping->request.link);
-            dal_signal(dal);
-        }
-    }
+    dal_settle_pings(dal, thread, thread->connection != NULL);
 }
 
 /* Under the lock: a reader without connection leaves the work to those that have one. */

@@ -66,8 +66,11 @@ static void wrong_requests_are_named(void **state)
         {"{'verb':'user forget','userid':'nobody'}", "invalid", "needs the argument \"device\""},
         {"{'verb':'room delete','room':'none'}", "missing", "there is no room #none"},
         {"{'verb':'room members','room':'none'}", "missing", "there is no room #none"},
-        {"{'verb':'room join','room':'none','userid':'a'}", "missing", "there is no room #none"},
+        {"{'verb':'room join','room':'none','userid':'a'}", "missing", "there is no user a"},
         {"{'verb':'room part','room':'none','userid':'a'}", "missing", "there is no room #none"},
+        {"{'verb':'room set','room':'none'}", "invalid", "topic, access, operator or plain"},
+        {"{'verb':'room set','room':'none','topic':7}", "invalid", "has to be a string"},
+        {"{'verb':'clients','order':'age'}", "invalid", "\"userid\" and \"waiting\""},
     };
     struct host *host = *state;
 
@@ -511,6 +514,19 @@ static void status_has_storage_and_the_host(void **state)
     json_decref(answer);
 }
 
+/* This host knows nothing of connections. */
+static void what_needs_a_daemon_says_so(void **state)
+{
+    static const char *const requests[] = {
+        "{'verb':'clients'}",
+        "{'verb':'rooms'}",
+        "{'verb':'kick','userid':'a'}",
+    };
+
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        expect_refusal(ask(*state, "%s", requests[i]), "no-daemon", "needs a daemon");
+}
+
 static void a_sound_database_is_found_sound(void **state)
 {
     struct host *host = *state;
@@ -536,6 +552,10 @@ static void storage_away_is_said(void **state)
         "{'verb':'room join','room':'a','userid':'a'}",
         "{'verb':'room part','room':'a','userid':'a'}",
         "{'verb':'room members','room':'a'}",
+        "{'verb':'room set','room':'a','topic':'x'}",
+        "{'verb':'room invite','room':'a','userid':'a'}",
+        "{'verb':'kick','userid':'a','room':'a'}",
+        "{'verb':'announce','text':'x'}",
         "{'verb':'db check'}",
     };
     struct host *host = *state;
@@ -629,6 +649,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(deleting_a_room_tells_of_every_member, setup, teardown),
         cmocka_unit_test_setup_teardown(joining_a_room_on_its_way_out, setup, teardown),
         cmocka_unit_test_setup_teardown(status_has_storage_and_the_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_needs_a_daemon_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_sound_database_is_found_sound, setup, teardown),
         cmocka_unit_test_setup_teardown(storage_away_is_said, setup_away, teardown),
         cmocka_unit_test_setup_teardown(passwords_are_not_left_in_memory, setup, teardown),

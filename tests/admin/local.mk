@@ -11,8 +11,9 @@ tests_admin_admin_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=free
 tests_admin_admin_test_LDADD = $(ADMIN_LIBS) $(CMOCKA_LIBS)
 endif
 endif
-admin_scripts = tests/admin/test_db_init.py tests/admin/test_multichatctl.py \
-	tests/admin/test_live.py tests/admin/test_top.py
+admin_scripts = tests/admin/test_db_init.py tests/admin/test_export.py \
+	tests/admin/test_multichatctl.py tests/admin/test_live.py tests/admin/test_rooms.py \
+	tests/admin/test_top.py
 dist_check_SCRIPTS += $(admin_scripts)
 TESTS += $(admin_scripts)
 EXTRA_DIST += tests/admin/conftest.py

@@ -201,7 +201,8 @@ def test_rooms(site):
     assert [room["room"] for room in site.json("room", "list")["rooms"]] == ["#empty", "#staff"]
     listing = site.run("room", "list").stdout.splitlines()
     assert [line.split() for line in listing] == [
-        ["ROOM", "MEMBERS", "MESSAGES"], ["#empty", "0", "0"], ["#staff", "2", "0"]]
+        ["NUMBER", "ROOM", "ACCESS", "MEMBERS", "MESSAGES", "TOPIC"],
+        ["2", "#empty", "open", "0", "0"], ["1", "#staff", "open", "2", "2"]]
     site.run("room", "part", "staff", "bob")
     assert "not a member" in site.json("room", "part", "staff", "bob", code=REFUSED)["error"]
     assert site.json("room", "delete", "staff") == {"ok": True, "members": 1}
@@ -390,7 +391,7 @@ def test_help(alone):
     everything = alone.run("--help").stdout
     commands = [line.strip() for line in everything.split("Commands:")[1].split("Options:")[0]
                 .splitlines() if line.strip()]
-    assert len(commands) == 22
+    assert len(commands) == 29
     for command in commands:
         words = [word for word in command.split("  ")[0].split() if word.isalpha() and word.islower()]
         told = alone.run(*words, "--help").stdout
