@@ -81,7 +81,9 @@ def test_other_devices_of_his_hear_of_it(hall):
     ann.say.send(room, "x")
     assert [m.text for m in other.heard()] == ["x"]
     ann.say.change("part:" + room)
-    assert kinds(other.heard()) in ([], [("left", room, ann.userid)])
+    assert kinds(other.heard()) == [("left", room, ann.userid)]
+    ann.say.room("join", room)
+    assert kinds(other.heard()) == [("joined", room, ann.userid)]
 
 
 def test_who_joins_gets_what_is_said_from_then_on(hall):

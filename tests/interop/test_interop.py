@@ -354,6 +354,91 @@ async def test_two_processes_of_one_device(server, people):
     assert "another process" in first.warnings[-1] and not first.own.attached
 
 
+# -- rooms, names, history
+
+async def test_a_room_from_its_making_to_its_history(either, people):
+    """What the page's example tells: made, entered, led, whispered in, and read again."""
+    alice, bob = people(either, "alice"), people(either, "bob")
+    room = await alice.join("#tea")
+    assert room[2:] == ("open", "operator", "1", "")
+    await alice.attach()
+    await bob.attach()
+    await alice.change("topic", "#tea", "leaves: black and green")
+    await alice.change("access", f"#{room.number}", "closed")
+    with pytest.raises(Refused, match="^closed:join:"):
+        await bob.join("#tea")
+    await alice.change("invite", "#tea", "bob")
+    await bob.until(lambda: [note for note in bob.told if note.kind == "invited"], "invited")
+    assert bob.told[-1].room == room.conversation
+    assert (await bob.join("#TEA"))[3:] == ("member", "2", "leaves: black and green")
+    await alice.until(lambda: "joined" in [n.kind for n in alice.told], "bob is here")
+    assert alice.told[-1][:1] + alice.told[-1][3:] == (
+        room.conversation, "bob", "bob", "", "-", "joined")
+
+    sent = await alice.send("#tea/bob", "psst: 예")
+    await alice.send("#tea", "aloud")
+    assert await bob.until_shown(2) == ["psst: 예", "aloud"]
+    assert (bob.shown[0].room, bob.shown[0].kind) == (room.conversation, "")
+    await asyncio.wait_for(alice.arrived(sent), PATIENCE)
+    assert [member[:1] + member[2:] for member in await bob.who("#tea")] == [
+        ("alice", "operator", "alice"), ("bob", "member", "bob")]
+
+    seen, before = [], "0"
+    while before:
+        page, before = await bob.history("#tea", end=before, most=2)
+        seen = page + seen
+    assert sorted((entry.kind or entry.text) for entry in seen) == sorted(
+        ["joined", "topic", "access", "joined", "psst: 예", "aloud"])
+    assert [int(entry.time_ms) for entry in seen] == sorted(int(e.time_ms) for e in seen)
+    assert (await bob.history("alice"))[0] == []
+    await bob.change("part", "#tea")
+    with pytest.raises(Refused, match="^unknown:history:"):  # it is closed
+        await bob.history("#tea")
+    with pytest.raises(Refused, match="^closed:join:"):
+        await bob.join("#tea")
+
+
+async def test_names_are_ones_own(server, people):
+    alice, bob = people(server, "alice"), people(server, "bob")
+    await bob.attach()
+    await alice.nick("앨리스")
+    assert alice.display_name == "앨리스"
+    await bob.until(lambda: len(bob.told) >= 2, "everyone and #lobby are told")
+    renamed = [note for note in bob.told if note.kind == "renamed"]
+    assert {note.conversation.split("/", 1)[1] for note in renamed} == {"*", "#lobby"}
+    assert {note[3:6] for note in renamed} == {("alice", "앨리스", "alice")}
+    for name in ("앨리스", "ALICE", "\uff21lice"):
+        with pytest.raises(Refused, match="^taken:nick:"):
+            await bob.nick(name)
+
+
+async def test_lists_and_what_waits(server, people):
+    alice, bob = people(server, "alice"), people(server, "bob", "phone")
+    await bob.connect()
+    for number in range(105):
+        await bob.join("#room%03d" % number) if number < 60 else await alice.join(
+            "#room%03d" % number)
+    rooms = [room.conversation.split("/", 1)[1] for room in await alice.rooms()]
+    assert rooms == ["#lobby"] + ["#room%03d" % number for number in range(105)]
+    waiting = await bob.unread()
+    sent = [await alice.send("#lobby", "x"), await alice.send("bob", "y")]
+    later = await bob.unread()
+    for one in sent:
+        number = one.conversation.split("/", 1)[0]
+        assert later[number] == waiting.get(number, 0) + 1
+
+
+async def test_a_client_that_knows_messages_alone(server, people):
+    """It acknowledges what it does not show, and nothing stops."""
+    alice, bob = people(server, "alice"), people(server, "bob")
+    bob.tell = lambda note: None
+    await bob.attach()
+    for number in range(300):  # more than a window
+        await alice.change("topic", "#lobby", str(number))
+    await alice.send("bob", "still here")
+    assert await bob.until_shown(1) == ["still here"]
+
+
 # -- polls
 
 async def poll_until(person, state):
