@@ -22,6 +22,7 @@
 #define PAGE           100 /* rows of a page of history that is scrolled back to */
 
 struct asked {
+    struct list link; /* of the input's */
     struct input *input;
     uint64_t window; /* its id; 0: none */
     char what[64];   /* the command that was typed; "": none was */
@@ -41,10 +42,17 @@ static struct window *window_of(const struct asked *asked)
 
 static void free_asked(struct asked *asked)
 {
+    list_remove(&asked->link);
     if (asked->out)
         (void)fclose(asked->out);
     free(asked->text);
     free(asked);
+}
+
+void asking_end(struct input *input)
+{
+    LIST_FOREACH_SAFE (link, &input->asked)
+        free_asked(LIST_ENTRY(link, struct asked, link));
 }
 
 /* Asks. Where that is not possible the user is told, if he has typed it (`what`). */
@@ -57,6 +65,7 @@ static bool call(const struct asked *asked, const struct v2_frame *request,
 
     if (copy) {
         *copy = *asked;
+        list_append(&asked->input->asked, &copy->link);
         if (asked->prints)
             copy->out = open_memstream(&copy->text, &copy->size);
         ready = !asked->prints || copy->out;
@@ -217,6 +226,14 @@ void asking_names(struct input *input, struct bytes room, bool each)
 
 /* -- history ---------------------------------------------------------------------------------- */
 
+static void tell_greeting(struct input *input, struct window *window)
+{
+    if (window->greeting)
+        input_tell(input, window, "%s", window->greeting);
+    free(window->greeting);
+    window->greeting = NULL;
+}
+
 /* An exchange_fn: a page of history for a window. */
 static void take_page(void *userdata, const struct exchange_report *report)
 {
@@ -238,8 +255,10 @@ static void take_page(void *userdata, const struct exchange_report *report)
     if (window && report->event == EXCHANGE_FAILED && opening)
         window->entered = false; /* it is asked for when he looks again */
     if (is_over(asked, report)) {
-        if (window)
+        if (window) {
             window->asking = false;
+            tell_greeting(asked->input, window);
+        }
         free_asked(asked);
     }
 }
@@ -350,12 +369,26 @@ void asking_look(struct input *input, struct window *window)
     (void)!call(&asked, &request, NULL, take_look);
 }
 
-static void tell_room(struct input *input, const struct window *window, const struct v2_frame *room)
+/* What is told of a room that was entered, freed by the caller; NULL without memory. */
+static char *describe_room(const struct window *window, const struct v2_frame *room)
 {
-    input_tell(input, NULL, "you are in %s, with %" PRIu64 " member%s%s%s%s", window->name,
-               room->count, room->count == 1 ? "" : "s",
-               window->closed ? "; only who is invited comes in" : "",
-               room->topic.len > 0 ? "; about: " : "", room->topic.len > 0 ? window->topic : "");
+    char *text = NULL;
+
+    if (asprintf(
+            &text, "you are in %s, with %" PRIu64 " member%s%s%s%s", window->name, room->count,
+            room->count == 1 ? "" : "s", window->closed ? "; only who is invited comes in" : "",
+            room->topic.len > 0 ? "; about: " : "", room->topic.len > 0 ? window->topic : "") < 0)
+        return NULL;
+    return text;
+}
+
+/* Greets now, or below the history that is on its way. */
+static void greet(struct input *input, struct window *window, const struct v2_frame *room)
+{
+    free(window->greeting);
+    window->greeting = describe_room(window, room);
+    if (!window->asking)
+        tell_greeting(input, window);
 }
 
 /* An exchange_fn: `join`. */
@@ -367,10 +400,10 @@ static void take_join(void *userdata, const struct exchange_report *report)
     if (report->event == EXCHANGE_DONE) {
         struct window *window = open_room(input, report->answer);
         if (window) {
-            input_switch(input, window);
-            tell_room(input, window, report->answer);
             window->members_at = 0;
+            input_switch(input, window);
             asking_enter(input, window);
+            greet(input, window, report->answer);
         }
     }
     if (is_over(asked, report))
@@ -431,8 +464,10 @@ static void take_list(void *userdata, const struct exchange_report *report)
 {
     struct asked *asked = userdata;
 
-    if (report->event == EXCHANGE_ROW)
+    if (report->event == EXCHANGE_ROW) {
         print_room(asked, report->row);
+        windows_hear_of(&asked->input->windows, report->row->conversation.name);
+    }
     if (report->event == EXCHANGE_DONE) {
         if (report->rows == 0)
             fputs("there are no rooms; /join #NAME makes one\n", asked->out);
@@ -460,6 +495,8 @@ static void take_own_rooms(void *userdata, const struct exchange_report *report)
     struct asked *asked = userdata;
     struct input *input = asked->input;
 
+    if (report->event == EXCHANGE_ROW)
+        windows_hear_of(&input->windows, report->row->conversation.name);
     if (report->event == EXCHANGE_ROW && report->row->standing >= V2_STANDING_MEMBER)
         (void)!open_room(input, report->row);
     if (report->event == EXCHANGE_ROW && report->row->standing == V2_STANDING_INVITED)

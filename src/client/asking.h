@@ -6,6 +6,9 @@
 
 #include "client/input.h"
 
+/* Forgets what is still asked; the exchange has ended. */
+void asking_end(struct input *input);
+
 /* The full screen begins: asks for the rooms of the user, each of which gets a window. */
 void asking_begin(struct input *input);
 

@@ -94,6 +94,8 @@ static void consider_all(struct search *search, const struct windows *windows, s
         consider_commands(search);
     } else if (search->folded[0] == '#') {
         consider_windows(search, windows, WINDOW_ROOM);
+        for (size_t i = 0; i < windows->room_count; i++)
+            consider(search, "", bytes_of(windows->rooms[i]));
     } else if (command) {
         consider_members(search, windows, false);
         consider_windows(search, windows, WINDOW_DIALOGUE);

@@ -110,7 +110,12 @@ static bool do_msg(struct input *input, const struct command *command)
         userid = (struct bytes){slash + 1, command->word.len - to.len - 1};
     }
     window = open_recipient(input, to);
-    return window && posting_send(input, NULL, window, userid, command->text);
+    if (!window || !posting_send(input, NULL, window, userid, command->text))
+        return false;
+    if (input->full_screen && window != current(input))
+        input_tell(input, NULL, "said in window %zu, %.*s", screen_window_number(window->shown),
+                   BYTES_ARG(screen_window_title(window->shown)));
+    return true;
 }
 
 static bool do_whisper(struct input *input, const struct command *command)

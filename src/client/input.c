@@ -96,12 +96,6 @@ void input_mark_read(struct input *input)
     (void)!notebook_set(&input->read, bytes_of(window->name), newest); /* a courtesy */
 }
 
-static void left_window(struct input *input, uint64_t read_ms, struct window *window)
-{
-    if (window) /* what was seen of it is no news when the user comes back */
-        screen_set_read(window->shown, read_ms);
-}
-
 void input_switch(struct input *input, struct window *window)
 {
     struct window *before = windows_current(&input->windows);
@@ -109,10 +103,11 @@ void input_switch(struct input *input, struct window *window)
     if (input->full_screen)
         input_mark_read(input);
     if (windows_switch(&input->windows, window) && input->full_screen) {
-        left_window(input, before->read_ms, before);
-        asking_enter(input, window);
+        screen_set_read(before->shown, before->read_ms); /* no news when he comes back */
         (void)!notebook_save(&input->read);
     }
+    if (input->full_screen)
+        asking_enter(input, window);
     input->view->class->switched(input->view);
 }
 
@@ -195,6 +190,7 @@ int input_init(struct input *input, const struct invocation *invocation, struct 
         .adopt_at = clock_monotonic_us() + ADOPT_US,
         .last = COURIER_STORED,
     };
+    list_init(&input->asked);
     lines_init(&input->lines, CLIENT_TEXT_MAX + V2_RECIPIENT_MAX + 8);
     r = courier_init(&input->courier, account, outbox, posting_settled, input);
     if (r == 0)
@@ -220,6 +216,7 @@ void input_deinit(struct input *input)
     folder_close_fd(&input->folder);
     windows_deinit(&input->windows);
     exchange_free(input->exchange);
+    asking_end(input);
     courier_deinit(&input->courier);
     notify_deinit(&input->notify);
     echo_deinit(&input->echo);

@@ -28,6 +28,7 @@ struct input {
     struct outbox *outbox;
     struct courier courier;
     struct exchange *exchange;
+    struct list asked; /* asking.c's: what is to be done when answers come */
     struct view *view;
     struct windows windows;
     struct notify notify;

@@ -35,6 +35,7 @@ static void edited(void *userdata, struct bytes prompt, struct bytes line, size_
 {
     struct full_screen *full = userdata;
 
+    full->warned = false;
     (void)!screen_set_input(full->screen, prompt, line, cursor);
 }
 
@@ -162,14 +163,19 @@ static bool answered(void *userdata, char key)
     return true;
 }
 
-/* Ctrl-C takes back what is typed or pasted; with nothing there it ends the program. */
+/* Ctrl-C takes back what is typed or pasted; with nothing there it ends the program, the second
+ * time, for fingers are quick. */
 bool full_screen_interrupted(struct view *view)
 {
     struct full_screen *full = full_screen_of(view);
-    bool asked = full->pasted != NULL;
+    bool warned = full->warned;
 
     forget_pasted(full);
-    return terminal_interrupt() || asked;
+    if (terminal_interrupt())
+        return true;
+    full->warned = true;
+    full_screen_set_hint(full, "Ctrl-C again ends multichat");
+    return !warned;
 }
 
 void full_screen_hooks(struct full_screen *full)

@@ -12,6 +12,7 @@ struct full_screen {
     struct painter *painter;
     bool open;        /* the terminal is ours, and not lent to somebody */
     bool older;       /* the user wants to see what is further up */
+    bool warned;      /* that Ctrl-C ends the program when it is pressed again */
     char *pasted;     /* lines that the user is asked about; NULL: none */
     char *words;      /* what the program has told last */
     char sought[200]; /* by /search */

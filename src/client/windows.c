@@ -76,6 +76,7 @@ static void free_window(struct window *window)
     screen_window_free(window->shown);
     free(window->folded);
     free(window->topic);
+    free(window->greeting);
     free(window);
 }
 
@@ -151,6 +152,9 @@ void windows_deinit(struct windows *windows)
         return;
     while ((window = windows_at(windows, 1)))
         free_window(window);
+    for (size_t i = 0; i < windows->room_count; i++)
+        free(windows->rooms[i]);
+    free(windows->rooms);
     screen_free(windows->screen);
     *windows = (struct windows){0};
 }
@@ -164,6 +168,22 @@ void windows_close(struct windows *windows, struct window *window)
     if (window == windows_current(windows) && previous)
         screen_show(previous->shown);
     free_window(window);
+}
+
+void windows_hear_of(struct windows *windows, struct bytes room)
+{
+    char *copy;
+
+    if (!windows->rooms)
+        windows->rooms = calloc(WINDOWS_ROOMS_MAX, sizeof(*windows->rooms));
+    if (!windows->rooms || windows->room_count == WINDOWS_ROOMS_MAX)
+        return;
+    for (size_t i = 0; i < windows->room_count; i++)
+        if (bytes_is(room, windows->rooms[i]))
+            return;
+    copy = strndup(room.data, room.len);
+    if (copy)
+        windows->rooms[windows->room_count++] = copy;
 }
 
 bool windows_switch(struct windows *windows, struct window *window)

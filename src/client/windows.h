@@ -16,7 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WINDOWS_MAX 400 /* at which the dialogue that is quiet for longest makes way */
+#define WINDOWS_ROOMS_MAX 1000 /* that are remembered to be completed */
+#define WINDOWS_MAX       400  /* at which the dialogue that is quiet for longest makes way */
 
 enum window_kind {
     WINDOW_EVERYONE,
@@ -35,6 +36,7 @@ struct window {
     bool closed;                   /* only who is invited comes in */
     bool operates;                 /* the user is an operator */
     char *topic;                   /* of a room; NULL: none, or not known */
+    char *greeting;                /* to be told below the history that is asked for; or NULL */
     uint64_t used;                 /* grows with each use of any window */
     bool known;                    /* whether it was looked up what was read */
     uint64_t read_ms;              /* what is later was not seen */
@@ -47,6 +49,8 @@ struct window {
 
 struct windows {
     struct screen *screen;
+    char **rooms; /* names of rooms that were heard of */
+    size_t room_count;
     uint64_t uses, ids;
     uint64_t previous; /* the id of the one that was looked at before */
 };
@@ -71,6 +75,9 @@ struct window *windows_find(const struct windows *windows, struct bytes name);
 MUST_USE struct window *windows_open(struct windows *windows, struct bytes name);
 /* Closes it, unless it is everyone's. */
 void windows_close(struct windows *windows, struct window *window);
+
+/* There is a room of that name. */
+void windows_hear_of(struct windows *windows, struct bytes room);
 
 /* Looks at it from now on: true if that is a change. */
 bool windows_switch(struct windows *windows, struct window *window);

@@ -128,6 +128,8 @@ static int make_windows(void **state)
     (void)windows_switch(&windows, room);
     add_member(room, "alice", "Alice");
     add_member(room, "albert", "\xed\x95\x9c\xea\xb5\xad");
+    windows_hear_of(&windows, bytes_of("#lobby"));
+    windows_hear_of(&windows, bytes_of("#loggia"));
     *state = &windows;
     return 0;
 }
@@ -158,7 +160,7 @@ static void test_completion(void **state)
 {
     check_words(*state, "/jo", "/join ");
     check_words(*state, "/wh", "/whisper |/who ");
-    check_words(*state, "/join #lo", "#lobby |#Lofts ");
+    check_words(*state, "/join #lo", "#lobby |#Lofts |#loggia ");
     check_words(*state, "look at #LOB", "#lobby ");
     check_words(*state, "al", "Alice: ");
     check_words(*state, "so, AL", "Alice ");
