@@ -24,7 +24,8 @@ static unsigned members_columns(const struct screen *screen)
     return columns < MEMBERS_COLUMNS_MAX ? columns : MEMBERS_COLUMNS_MAX;
 }
 
-/* The last column stays empty: a character that is wider than we think would wrap there. */
+/* The last column of texts stays empty: a character that is wider than we think would wrap there,
+ * or cover what stands beside it. */
 static unsigned text_columns(const struct screen *screen)
 {
     return screen->columns > 1 ? screen->columns - 1 : 1;
@@ -69,8 +70,8 @@ struct layout layout_of(const struct screen *screen)
         left.rows--;
     }
     layout.lines = layout.rule = layout.members = left;
-    layout.lines.columns = pane > 0 ? screen->columns - pane - 1 : text_columns(screen);
-    layout.rule.column = layout.lines.columns;
+    layout.lines.columns = text_columns(screen) - (pane > 0 ? pane + 1 : 0);
+    layout.rule.column = layout.lines.columns + 1;
     layout.rule.columns = pane > 0;
     layout.members.column = layout.rule.column + layout.rule.columns;
     layout.members.columns = pane;

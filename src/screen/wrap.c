@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "screen/wrap.h"
 
+#include "util/utf8.h"
+
 #include <assert.h>
 
 void wrapper_init(struct wrapper *wrapper, struct bytes text, struct style style, unsigned columns,
@@ -40,18 +42,38 @@ static void put(struct wrapper *wrapper, const struct cell *cell)
         wrapper->row[wrapper->used++] = (struct cell){.style = cell->style};
 }
 
-/* Where a row that is too long is broken: behind the last blank or between wide characters, if
- * there is such a place, else at its end. */
-static unsigned find_break(const struct wrapper *wrapper)
+/* Korean is written with wide letters, and in words. */
+static bool is_korean(const struct cell *cell)
 {
-    for (unsigned at = wrapper->used; at > wrapper->begin; at--) {
-        const struct cell *before = &wrapper->row[at - 1];
+    uint32_t c;
 
-        if (cell_is_blank(before))
-            return at;
-        if (before->len == 0 && at < wrapper->used && wrapper->row[at].width == 2)
-            return at;
-    }
+    return utf8_decode((struct bytes){cell->text, cell->len}, &c) > 0 && c >= 0xac00 && c <= 0xd7a3;
+}
+
+/* True if a row may end before `after`, which comes in column `at`. */
+static bool may_break(const struct wrapper *wrapper, unsigned at, const struct cell *after,
+                      bool in_words)
+{
+    const struct cell *before = &wrapper->row[at - 1];
+
+    if (after->len == 0) /* the second half of a wide one */
+        return false;
+    if (cell_is_blank(before))
+        return true;
+    return after->width == 2 && (in_words || !is_korean(after));
+}
+
+/* Where a row that `next` is too much for is broken: behind the last blank or before a wide
+ * character; else inside of a word, of Korean between two letters; else at its end. */
+static unsigned find_break(const struct wrapper *wrapper, const struct cell *next)
+{
+    const unsigned room = wrapper->columns - wrapper->indent;
+
+    for (int in_words = 0; in_words <= 1; in_words++)
+        for (unsigned at = wrapper->used;
+             at > wrapper->begin && wrapper->used - at + next->width <= room; at--)
+            if (may_break(wrapper, at, at < wrapper->used ? &wrapper->row[at] : next, in_words))
+                return at;
     /* The next row may have more room than what is left behind the lead. */
     return wrapper->begin > wrapper->indent ? wrapper->begin : wrapper->used;
 }
@@ -74,8 +96,7 @@ static bool overflow(struct wrapper *wrapper, const struct cell *cell, const str
 
     if (cell_is_blank(cell))
         return hand_out(wrapper, at, ret_row, ret_used);
-    if (cell->width < 2)
-        at = find_break(wrapper);
+    at = find_break(wrapper, cell);
     /* Beyond the row there is room for one more. */
     put(wrapper, cell);
     return hand_out(wrapper, at, ret_row, ret_used);

@@ -68,7 +68,16 @@ static void test_wide_characters(void **state)
     check("한국어로", 5, "한국|어로|");
     check("한국,어로", 4, "한|국,|어로|");
     check("가나다abc", 6, "가나|다abc|");
+    check("漢字漢 字漢", 8, "漢字漢 |字漢|");
+    check("漢字 漢字漢", 8, "漢字 漢|字漢|");
     check("한", 1, "?|");
+}
+
+static void test_korean_is_broken_at_blanks(void **state)
+{
+    check("점심 같이 먹을래요", 14, "점심 같이 |먹을래요|");
+    check("가 나다라마바", 8, "가 |나다라마|바|");
+    check("hello 한국어로", 10, "hello |한국어로|");
 }
 
 static void test_what_stands_before(void **state)
@@ -131,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_breaks_at_blanks),
         cmocka_unit_test(test_breaks_long_words),
         cmocka_unit_test(test_wide_characters),
+        cmocka_unit_test(test_korean_is_broken_at_blanks),
         cmocka_unit_test(test_what_stands_before),
         cmocka_unit_test(test_spelt_characters_are_reversed),
         cmocka_unit_test(test_any_text),
