@@ -77,6 +77,7 @@ client_dialogues = \
 	tests/client/test_completion.py \
 	tests/client/test_daemon.py \
 	tests/client/test_first_run.py \
+	tests/client/test_picture.py \
 	tests/client/test_recv.py \
 	tests/client/test_rooms.py \
 	tests/client/test_screen.py \
