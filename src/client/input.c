@@ -40,6 +40,9 @@ enum {
 /* -- what is told ----------------------------------------------------------------------------- */
 
 static void tell(struct input *input, struct window *window, enum view_tone tone,
+                 const char *format, va_list args) PRINTF_LIKE(4, 0);
+
+static void tell(struct input *input, struct window *window, enum view_tone tone,
                  const char *format, va_list args)
 {
     char text[WORDS_MAX];
