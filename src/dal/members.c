@@ -20,16 +20,24 @@ static struct member_list *list_of(struct request *request)
     return CONTAINER_OF(request, struct member_list, request);
 }
 
-static int member_row(void *userdata, const struct sql_value *row)
+static int add_member(struct member_list *list, const struct sql_value *user, bool is_operator)
 {
-    struct member_list *list = userdata;
-
     if (array_grow(&list->members, list->count, sizeof(*list->members)) < 0)
         return -ENOMEM;
-    user_from_row(row, &list->members[list->count].user);
-    list->members[list->count].is_operator = row[8].number != 0;
+    user_from_row(user, &list->members[list->count].user);
+    list->members[list->count].is_operator = is_operator;
     list->count++;
     return 0;
+}
+
+static int member_row(void *userdata, const struct sql_value *row)
+{
+    return add_member(userdata, row, row[8].number != 0);
+}
+
+static int user_row(void *userdata, const struct sql_value *row)
+{
+    return add_member(userdata, row, false);
 }
 
 static void list_release(struct request *request)
@@ -52,6 +60,9 @@ static enum sql_status list_execute(struct sql_connection *connection, struct re
     request->outcome = room.id == 0 ? DAL_MISSING : DAL_OK;
     if (status != SQL_OK || room.id == 0)
         return status;
+    /* Of everyone's each user is one, and their userids are in order already. */
+    if (room.kind == CONVERSATION_EVERYONE)
+        return sql_run(connection, SQL_USER_LIST, &values[1], user_row, list);
     values[0] = sql_number(room.id);
     return sql_run(connection, SQL_MEMBER_LIST, values, member_row, list);
 }

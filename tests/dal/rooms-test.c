@@ -304,6 +304,31 @@ static void test_topics(void **state)
     assert_sound();
 }
 
+/* -- lists ------------------------------------------------------------------------------------- */
+
+static void test_lists_in_pages(void **state)
+{
+    struct user alice = new_user("alice"), zoe = new_user("zoe");
+    char text[1024];
+
+    assert_int_equal(do_as(ROOM_JOIN, &alice, "#b", ""), ROOM_FINE);
+    assert_int_equal(do_as(ROOM_JOIN, &zoe, "#a", ""), ROOM_FINE);
+    assert_int_equal(do_as(ROOM_JOIN, &zoe, "#\ubc29", ""), ROOM_FINE);
+    assert_int_equal(set_access(&zoe, "#a", ROOM_CLOSED), ROOM_FINE);
+    assert_int_equal(room_list_for(zoe.id, "", 10, text), DAL_OK);
+    assert_string_equal(text, "#a=1 #b=1 #\ubc29=1");
+    assert_int_equal(room_list_for(alice.id, "", 1, text), DAL_OK);
+    assert_string_equal(text, "#b=1");
+    assert_int_equal(room_list_for(alice.id, "#b", 10, text), DAL_OK);
+    assert_string_equal(text, "#\ubc29=1");
+    assert_int_equal(room_list_for(alice.id, "#\ubc29", 10, text), DAL_OK);
+    assert_string_equal(text, "");
+    assert_int_equal(member_list("*", "", 10, text), DAL_OK);
+    assert_string_equal(text, "alice zoe");
+    assert_int_equal(member_list("*", "alice", 10, text), DAL_OK);
+    assert_string_equal(text, "zoe");
+}
+
 /* -- notices ----------------------------------------------------------------------------------- */
 
 static void test_notices_are_entries_of_the_log(void **state)
@@ -495,6 +520,7 @@ int main(void)
         CASE(test_invitations),
         CASE(test_operators),
         CASE(test_topics),
+        CASE(test_lists_in_pages),
         CASE(test_notices_are_entries_of_the_log),
         CASE(test_renaming_is_told_in_each_room),
         CASE(test_names_that_look_alike),
