@@ -426,6 +426,23 @@ def test_a_key_that_comes_twice_among_many_is_named(request, sites, engine):
     assert lines_of(site) == lines
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "mariadb"])
+def test_an_import_that_is_killed_leaves_nothing(request, sites, engine):
+    storage = request.getfixturevalue("mariadb").new_storage() if engine == "mariadb" else None
+    site = sites(storage)
+    lines = many(2000)
+    child = subprocess.Popen([program("multichatctl"), "--config", site.config, "import", "-"],
+                             stdin=subprocess.PIPE)
+    child.stdin.write(joined(lines[:-1]).encode())  # more than a pipe holds: most of it was taken
+    child.stdin.flush()
+    child.kill()
+    child.wait(PATIENCE)
+    child.stdin.close()
+    assert site.userids() == []
+    import_lines(site, lines)
+    assert lines_of(site) == lines
+
+
 # -- db copy ----------------------------------------------------------------------------------------
 
 def copying(sites, mariadb, exported):

@@ -12,7 +12,6 @@ check_PROGRAMS += \
 	tests/dal/history-test \
 	tests/dal/messages-test \
 	tests/dal/outage-test \
-	tests/dal/room-fault-test \
 	tests/dal/rooms-test \
 	tests/dal/storage-test \
 	tests/dal/writer-test
@@ -37,7 +36,10 @@ tests_dal_writer_test_SOURCES = tests/dal/writer-test.c $(dal_harness) \
 tests_dal_writer_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_writer_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 if HAVE_SQLITE
-check_PROGRAMS += tests/dal/fault-test tests/dal/room-fault-test
+check_PROGRAMS += \
+	tests/dal/fault-test \
+	tests/dal/room-fault-test \
+	tests/dal/transfer-test
 dal_faulty = $(dal_harness) tests/dal/driver-faulty.c tests/dal/driver-faulty.h
 tests_dal_fault_test_SOURCES = tests/dal/fault-test.c $(dal_faulty)
 tests_dal_fault_test_CFLAGS = $(UNIT_CFLAGS)
@@ -45,6 +47,10 @@ tests_dal_fault_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 tests_dal_room_fault_test_SOURCES = tests/dal/room-fault-test.c $(dal_faulty)
 tests_dal_room_fault_test_CFLAGS = $(UNIT_CFLAGS)
 tests_dal_room_fault_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
+tests_dal_transfer_test_SOURCES = tests/dal/transfer-test.c $(dal_harness)
+tests_dal_transfer_test_CFLAGS = $(UNIT_CFLAGS)
+tests_dal_transfer_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
+tests_dal_transfer_test_LDADD = $(DAL_LIBS) $(CMOCKA_LIBS)
 TESTS += \
 	tests/dal/fault-test \
 	tests/dal/history-test \
@@ -52,7 +58,8 @@ TESTS += \
 	tests/dal/outage-test \
 	tests/dal/room-fault-test \
 	tests/dal/rooms-test \
-	tests/dal/storage-test
+	tests/dal/storage-test \
+	tests/dal/transfer-test
 endif
 if HAVE_MYSQL
 TESTS += \
