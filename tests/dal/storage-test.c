@@ -572,7 +572,8 @@ static void make_schema_1(void)
         "WHERE name = '*'",
         "INSERT INTO messages (conversation, seq, time_ms, sender, origin, context, userid, name, "
         "ckey, text) VALUES (7, 1, 11, 5, 0, 0, 'alice', 'Alice A', 'k1', 'one'), "
-        "(7, 2, 12, 5, 0, 0, 'alice', 'Alice A', 'k2', 'two')",
+        "(7, 2, 12, 5, 0, 0, 'alice', 'Alice A', 'k2', 'two'), "
+        "(8, 1, 13, 5, 0, 0, 'alice', 'Alice A', 'k0', 'a note to myself')",
         "INSERT INTO devices (id, user, name, seen_ms) VALUES (9, 5, '1/127.0.0.1:1234', 99)",
         "INSERT INTO cursors (device, conversation, seq) VALUES (9, 7, 2)",
     };
@@ -611,6 +612,25 @@ static void assert_schema_1_content(void)
     page_deinit(&page);
 }
 
+static void on_history(void *userdata, enum dal_outcome outcome, struct message *const *messages,
+                       size_t count, const struct dal_place *next)
+{
+    assert_int_equal(outcome, DAL_OK);
+    assert_int_equal(count, 1);
+    assert_true(bytes_is(messages[0]->text, "a note to myself"));
+    *(bool *)userdata = true;
+}
+
+static void assert_history_of_before(void)
+{
+    const struct dal_history notes = {
+        .reader = 5, .inbox = 8, .conversation = 8, .peer = 5, .max_count = 10, .max_bytes = 1000};
+    bool done = false;
+
+    assert_int_equal(dal_history(&notes, on_history, &done), 0);
+    wait_for(&done);
+}
+
 static void test_migration_from_schema_1(void **state)
 {
     struct conversation_record room;
@@ -637,6 +657,7 @@ static void test_migration_from_schema_1(void **state)
     assert_int_equal(send_one(7, 5, "k3", "three"), 3);
     assert_int_equal(user_set_bulk("alice", true), DAL_OK);
     assert_true(new_user("bob").id > 5);
+    assert_history_of_before();
     /* The room has a number now, and what names fold to is known. */
     assert_int_equal(conversation_find("#1", &room), DAL_OK);
     assert_int_equal(room.id, 7);

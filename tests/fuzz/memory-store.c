@@ -676,9 +676,11 @@ static void run_history(struct request *request, enum memory_fault fault)
 
     if (fault == MEMORY_FAULT_NONE)
         count = tables_history(&request->history, found);
-    const struct dal_place next =
-        count > 0 ? (struct dal_place){found[0]->time_ms, found[0]->conversation, found[0]->seq}
-                  : (struct dal_place){0, 0, 0};
+    struct dal_place next = {0, 0, 0};
+    if (count > 0 && request->history.by_number)
+        next.seq = found[0]->seq - 1;
+    else if (count > 0)
+        next = (struct dal_place){found[0]->time_ms, found[0]->conversation, found[0]->seq};
     request->callback.history(request->userdata,
                               fault == MEMORY_FAULT_NONE ? DAL_OK : DAL_UNAVAILABLE, found, count,
                               count == request->history.max_count ? &next : NULL);

@@ -663,10 +663,28 @@ enum dal_outcome tables_store_message(struct message *message, bool *ret_again)
     return DAL_OK;
 }
 
+/* What is before the place, or by number up to it. */
+static bool is_in_range(const struct dal_history *history, const struct message *message)
+{
+    const struct dal_place *to = &history->to;
+
+    if (history->by_number)
+        return message->seq >= history->from && (to->seq == 0 || message->seq <= to->seq);
+    if (message->time_ms < history->from)
+        return false;
+    if (to->time_ms == 0 || message->time_ms != to->time_ms)
+        return to->time_ms == 0 || message->time_ms < to->time_ms;
+    if (message->conversation != to->conversation)
+        return message->conversation < to->conversation;
+    return message->seq < to->seq;
+}
+
 static bool is_asked_for(const struct dal_history *history, const struct message *message)
 {
     bool own = message->sender == history->reader && message->conversation == history->conversation;
 
+    if (!is_in_range(history, message))
+        return false;
     if (history->peer != 0)
         return message->context == 0 && (own || (message->sender == history->peer &&
                                                  message->conversation == history->inbox));
