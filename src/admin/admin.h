@@ -61,7 +61,7 @@ struct admin_clients {
 struct admin_hooks {
     /* Something about the user has been changed in storage: he was added, deleted, disabled,
      * enabled, given a password or the right to bulk, his sessions have been ended, a device of his
-     * is gone, or he is no longer in the rooms he was in. */
+     * is gone, or he is in other rooms than he was. */
     void (*account_changed)(void *userdata, struct bytes userid);
     /* Adds what the host knows to the answer of "status", beside its "storage" object: one member
      * per section ("daemon", "presence", "counters" …), each an object of plain values. */
@@ -73,7 +73,8 @@ struct admin_hooks {
     bool (*kick)(void *userdata, struct bytes userid, const char *reason);
     /* How many members of the room with that conversation are present. */
     uint64_t (*present)(void *userdata, uint64_t conversation);
-    /* `message` has been stored: it is new to those who are connected. */
+    /* `message` has been stored: it is new to those who are connected. Who was removed from a room
+     * is known by it to be so. */
     void (*stored)(void *userdata, struct message *message);
     void *userdata;
 };

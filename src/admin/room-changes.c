@@ -74,11 +74,6 @@ static void refuse_change(struct request *request, enum dal_outcome outcome,
         refuse_room(request, outcome);
 }
 
-static bool is_membership(enum dal_room_verb verb)
-{
-    return verb == ROOM_JOIN || verb == ROOM_REMOVE || verb == ROOM_ROLE;
-}
-
 static void finish(struct request *request, const struct dal_room_result *result)
 {
     const struct plan *plan = plan_of(request);
@@ -110,11 +105,11 @@ static void carried_out(void *userdata, enum dal_outcome outcome,
         refuse_change(request, outcome, result->refusal);
         return;
     }
-    request_stored(request, result->notice);
-    if (result->changed && order->verb == ROOM_JOIN)
+    request_stored(request, result->notice); /* ends the membership of who is removed */
+    if (result->changed && order->verb == ROOM_JOIN) {
         note_newcomer(request);
-    if (result->changed && is_membership(order->verb))
         request_account_changed(request, order->userid);
+    }
     plan->changed |= result->changed;
     if (++plan->done < plan->count)
         carry_out(request);

@@ -226,7 +226,8 @@ void bll_tick(struct bll *bll);
 /* Something about the user has been changed in storage: what is remembered is loaded anew. */
 void bll_account_changed(struct bll *bll, struct bytes userid);
 
-/* `message` was stored, by the administrator say: it flows at once to those who are present. */
+/* `message` was stored, by the administrator say: it flows at once to those who are present, and a
+ * membership whose end it tells of ends. */
 void bll_stored(struct bll *bll, struct message *message);
 
 /* Closes the connections of a user who is signed on over them, telling each `reason`. True if there

@@ -415,7 +415,9 @@ static void rooms_have_members(void **state)
     json_decref(answer);
 
     expect_ok(ask(host, "{'verb':'room part','room':'staff','userid':'bob'}"));
-    expect_told(host, "bob");
+    assert_int_equal(host->stored, MESSAGE_REMOVED); /* it is that by which the host knows */
+    assert_string_equal(host->stored_text, "bob");
+    assert_int_equal(host->told_count, 0);
     expect_refusal(ask(host, "{'verb':'room part','room':'staff','userid':'bob'}"), "missing",
                    "bob is not a member of #staff");
 }

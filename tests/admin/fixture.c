@@ -17,6 +17,15 @@ static void note_changed(void *userdata, struct bytes userid)
     snprintf(host->told[host->told_count++], sizeof(host->told[0]), "%.*s", BYTES_ARG(userid));
 }
 
+static void note_stored(void *userdata, struct message *message)
+{
+    struct host *host = userdata;
+
+    assert_true(message->seq > 0 && bytes_is(message->userid, "*") == (message->sender == 0));
+    host->stored = message->kind;
+    snprintf(host->stored_text, sizeof(host->stored_text), "%.*s", BYTES_ARG(message->text));
+}
+
 static void add_status(void *userdata, json_t *into)
 {
     (void)userdata;
@@ -57,7 +66,11 @@ static int setup_with(void **state, unsigned queue_max, const char *path)
     struct host *host = calloc(1, sizeof(*host));
     struct password_cost cost = {.operations = 1, .memory = 8192UL * 1024};
     struct admin_hooks hooks = {
-        .account_changed = note_changed, .status = add_status, .userdata = host};
+        .account_changed = note_changed,
+        .status = add_status,
+        .stored = note_stored,
+        .userdata = host,
+    };
 
     assert_non_null(host);
     snprintf(host->folder, sizeof(host->folder), "/tmp/admin-test-XXXXXX");

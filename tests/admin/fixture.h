@@ -24,6 +24,8 @@ struct host {
     struct admin *admin;
     char told[TOLD_MAX][NAME_MAX_BYTES + 1]; /* account_changed, in order */
     size_t told_count;
+    enum message_kind stored; /* the last notice it was told of, and its text */
+    char stored_text[100];
 };
 
 /* An answer, and how often it came. */
