@@ -78,19 +78,19 @@ static void stored(void *userdata, enum dal_outcome outcome, struct message *mes
     }
     /* A commit that was cut off and turns up late looks as if it had been sent twice. */
     elsewhere = message->conversation != write->conversation->id;
+    /* The answer first: the sender does not wait behind the deliveries to a crowd. */
+    if (!write->link)
+        bll_answer_ack(write->bll, write->reply);
+    else if (!elsewhere)
+        answer_sent(write, bytes_of(write->conversation->name));
     if (!again)
         conversation_committed(write->bll, write->conversation, message);
     else if (!elsewhere)
         conversation_reaches(write->bll, write->conversation, message->seq);
-    if (!write->link) {
-        bll_answer_ack(write->bll, write->reply);
-    } else if (elsewhere) {
+    if (write->link && elsewhere)
         write_refuse(write, PROTO_ERROR_KEY_USED, NULL);
-        return;
-    } else {
-        answer_sent(write, bytes_of(write->conversation->name));
-    }
-    write_end(write);
+    else
+        write_end(write);
 }
 
 static void store(struct write *write, struct conversation *conversation)

@@ -440,6 +440,14 @@ def test_version_1_gets_whispers_and_no_notes(daemon, clients):
 
 # -- one row
 
+def test_a_sender_does_not_wait_for_the_deliveries(hall):
+    """His answer goes out before what is stored is handed on, be it to a crowd."""
+    ann, = hall.guest(1)
+    ann.say.ask("attach", "attached")
+    ann.say.write("send:k:%s:to myself" % ann.userid)
+    assert [ann.say.read()[0] for _ in range(2)] == ["sent", "msg"]
+
+
 def test_a_message_to_many_is_one_row(hall):
     guests = hall.guest(20)
     room = joined(hall, *guests)
