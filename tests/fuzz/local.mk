@@ -11,6 +11,7 @@ fuzz_programs = \
 	tests/fuzz/push-fuzz \
 	tests/fuzz/reach-fuzz \
 	tests/fuzz/receive-fuzz \
+	tests/fuzz/screen-fuzz \
 	tests/fuzz/state-fuzz \
 	tests/fuzz/v1-fuzz \
 	tests/fuzz/v2-fuzz
@@ -66,6 +67,9 @@ tests_fuzz_reach_fuzz_LDADD = $(CLIENT_LIBS)
 tests_fuzz_receive_fuzz_SOURCES = tests/fuzz/receive-fuzz.c $(fuzz_main)
 tests_fuzz_receive_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_receive_fuzz_LDADD = $(CLIENT_LIBS)
+tests_fuzz_screen_fuzz_SOURCES = tests/fuzz/screen-fuzz.c $(fuzz_main)
+tests_fuzz_screen_fuzz_LDFLAGS = $(FUZZING_FLAGS)
+tests_fuzz_screen_fuzz_LDADD = $(SCREEN_LIBS)
 tests_fuzz_state_fuzz_SOURCES = tests/fuzz/state-fuzz.c $(fuzz_main)
 tests_fuzz_state_fuzz_LDFLAGS = $(FUZZING_FLAGS)
 tests_fuzz_state_fuzz_LDADD = $(CLIENT_LIBS)
