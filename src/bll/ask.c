@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/ask.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 /* Of one link that are under way: their answers may be large, and leave in order. */

@@ -7,7 +7,6 @@
 #include "bll/members.h"
 #include "util/cursor.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bll/members.h"
 
-#include <errno.h>
+#include <stdio.h>
 
 _Static_assert((int)ROOM_OPEN == (int)V2_ACCESS_OPEN && (int)ROOM_CLOSED == (int)V2_ACCESS_CLOSED,
                "access is the same in storage and on the wire");
@@ -41,14 +41,19 @@ static const struct {
     [ROOM_BAD_NAME] = {PROTO_ERROR_MALFORMED, "this cannot be the name of a room"},
     [ROOM_NOT_MEMBER] = {PROTO_ERROR_NOT_MEMBER, "only members of this room may do that"},
     [ROOM_NOT_ALLOWED] = {PROTO_ERROR_NOT_ALLOWED, NULL},
-    [ROOM_NO_MEMBER] = {PROTO_ERROR_NOT_MEMBER, "that user is not a member of this room"},
+    [ROOM_NO_MEMBER] = {PROTO_ERROR_NOT_MEMBER, NULL}, /* see room_refuse() */
     [ROOM_IS_CLOSED] = {PROTO_ERROR_CLOSED, NULL},
     [ROOM_FULL] = {PROTO_ERROR_FULL, NULL},
 };
 
 void room_refuse(struct ask *ask, enum dal_outcome outcome, const struct dal_room_result *result)
 {
-    if (outcome == DAL_REFUSED || outcome == DAL_MISSING)
+    char words[V2_REASON_MAX];
+
+    (void)snprintf(words, sizeof(words), "%s is not a member of this room", result->user.userid);
+    if (outcome == DAL_REFUSED && result->refusal == ROOM_NO_MEMBER)
+        ask_refuse(ask, PROTO_ERROR_NOT_MEMBER, words);
+    else if (outcome == DAL_REFUSED || outcome == DAL_MISSING)
         ask_refuse(ask, refusals[result->refusal].error, refusals[result->refusal].words);
     else
         ask_refuse_outcome(ask, outcome, NULL);

@@ -255,6 +255,8 @@ static void who_is_removed_is_told_and_gets_no_more(void **state)
     assert_begins(line_ask(carol.line, "remove:#lobby:bob"), "err:not-allowed:remove:");
     assert_begins(line_ask(alice.line, "remove:#lobby:nobody"), "err:unknown:remove:");
     assert_string_equal(line_ask(alice.line, "remove:#lobby:bob"), "done:remove");
+    assert_string_equal(line_ask(alice.line, "remove:#lobby:bob"),
+                        "err:not-member:remove:bob is not a member of this room");
     take_note_of(bob.line, "removed", "alice", "bob");
     take_note_of(carol.line, "removed", "alice", "bob");
     (void)line_ask(alice.line, "send:k1:#lobby:hello");
