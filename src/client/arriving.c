@@ -18,7 +18,6 @@ void arriving_name_self(struct input *input, struct bytes name)
         return;
     free(input->name);
     input->name = copy;
-    input->view->class->switched(input->view);
 }
 
 static bool is_self(const struct input *input, struct bytes userid)

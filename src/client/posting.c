@@ -85,7 +85,7 @@ bool posting_send(struct input *input, struct window *told_in, struct window *wi
 
 /* -- lines that are not typed ----------------------------------------------------------------- */
 
-void posting_paste(struct input *input, struct bytes lines)
+void posting_paste(struct input *input, const struct window *window, struct bytes lines)
 {
     if (input->pasted) {
         input_refuse(input, NULL, "not sent: what was pasted before is still being sent");
@@ -97,7 +97,7 @@ void posting_paste(struct input *input, struct bytes lines)
         return;
     }
     input->pasted_at = 0;
-    input->pasted_for = windows_current(&input->windows)->id;
+    input->pasted_for = window->id;
 }
 
 static void end_paste(struct input *input)

@@ -11,9 +11,8 @@
 bool posting_send(struct input *input, struct window *told_in, struct window *window,
                   struct bytes userid, struct bytes text);
 
-/* Sends `lines` one by one to the current window's conversation, as fast as the server takes
- * them. */
-void posting_paste(struct input *input, struct bytes lines);
+/* Sends `lines` one by one to a window's conversation, as fast as the server takes them. */
+void posting_paste(struct input *input, const struct window *window, struct bytes lines);
 
 /* Takes lines of a pipe that were read, or that were pasted, as far as the outbox has room for
  * them. */

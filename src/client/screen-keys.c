@@ -27,7 +27,6 @@ static bool take_typed(void *userdata, const char *line)
         input_end(full->view.input, false);
         return true;
     }
-    screen_scroll_end(full->screen);
     return doing_line(full->view.input, bytes_of(line));
 }
 
@@ -139,6 +138,7 @@ static void pasted(void *userdata, struct bytes text, bool cut)
     full->pasted = strndup(text.data, text.len);
     if (!full->pasted)
         return;
+    full->pasted_for = window->id;
     snprintf(hint, sizeof(hint),
              "paste %zu lines%s to %.*s? y: send each, o: as one message, n: no",
              count_lines(full->pasted), cut ? " (cut)" : "",
@@ -151,13 +151,14 @@ static bool answered(void *userdata, char key)
 {
     struct full_screen *full = userdata;
     struct input *input = full->view.input;
+    struct window *window = windows_by_id(&input->windows, full->pasted_for);
     struct bytes text = bytes_of(full->pasted ? full->pasted : "");
 
-    if (key == 'y' || key == 'Y')
-        posting_paste(input, text);
-    else if (key == 'o' || key == 'O')
-        (void)posting_send(input, NULL, windows_current(&input->windows), (struct bytes){0}, text);
-    else if (key != 'n' && key != 'N' && key != '\033' && full->pasted)
+    if (window && (key == 'y' || key == 'Y'))
+        posting_paste(input, window, text);
+    else if (window && (key == 'o' || key == 'O'))
+        (void)posting_send(input, window, window, (struct bytes){0}, text);
+    else if (window && key != 'n' && key != 'N' && key != '\033')
         return false;
     forget_pasted(full);
     return true;

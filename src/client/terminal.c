@@ -170,11 +170,13 @@ static int begin_paste(int count, int key)
 static size_t settle_ends(char *text, size_t len)
 {
     size_t out = 0;
+    char before = '\0';
 
     for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n' && i > 0 && text[i - 1] == '\r')
-            continue;
-        text[out++] = text[i] == '\r' ? '\n' : text[i];
+        char c = text[i];
+        if (c != '\n' || before != '\r')
+            text[out++] = c == '\r' ? '\n' : c;
+        before = c;
     }
     while (out > 0 && text[out - 1] == '\n')
         out--;

@@ -170,7 +170,8 @@ static void full_switched(struct view *view)
 
     window_prompt(windows_current(&view->input->windows), prompt);
     terminal_set_prompt(prompt);
-    full_screen_set_hint(full_screen_of(view), "");
+    if (!full_screen_of(view)->pasted)
+        full_screen_set_hint(full_screen_of(view), "");
 }
 
 /* -- lines ------------------------------------------------------------------------------------ */
@@ -214,6 +215,8 @@ static int full_show(struct view *view, struct window *window, const struct v2_f
     }
     r = screen_add(window->shown, &line);
     free(words);
+    if (how & VIEW_WAITING) /* who speaks wants to see it */
+        screen_scroll_end(full_screen_of(view)->screen);
     return r < 0 ? r : 0;
 }
 
@@ -241,6 +244,7 @@ static void full_tell(struct view *view, struct window *window, enum view_tone t
 
 static void full_print(struct view *view, struct window *window, const char *lines)
 {
+    screen_scroll_end(full_screen_of(view)->screen);
     while (*lines) {
         size_t len = strcspn(lines, "\n");
         add_words(window, SCREEN_INFO, (struct bytes){lines, len});

@@ -10,12 +10,13 @@ struct full_screen {
     struct view view;      /* first */
     struct screen *screen; /* of the windows; borrowed */
     struct painter *painter;
-    bool open;        /* the terminal is ours, and not lent to somebody */
-    bool older;       /* the user wants to see what is further up */
-    bool warned;      /* that Ctrl-C ends the program when it is pressed again */
-    char *pasted;     /* lines that the user is asked about; NULL: none */
-    char *words;      /* what the program has told last */
-    char sought[200]; /* by /search */
+    bool open;           /* the terminal is ours, and not lent to somebody */
+    bool older;          /* the user wants to see what is further up */
+    bool warned;         /* that Ctrl-C ends the program when it is pressed again */
+    uint64_t pasted_for; /* the id of the window where that was */
+    char *pasted;        /* lines that the user is asked about; NULL: none */
+    char *words;         /* what the program has told last */
+    char sought[200];    /* by /search */
 };
 
 static inline struct full_screen *full_screen_of(struct view *view)

@@ -66,7 +66,7 @@ struct view_class {
 
     /* NULL: own messages look the same whatever becomes of them. */
     void (*settled)(struct view *view, const struct view_settled *settled);
-    /* Another window is the current one, or the user is called something else. */
+    /* Another window is the current one. */
     void (*switched)(struct view *view);
     /* Rings: something is for the user himself. */
     void (*ring)(struct view *view);

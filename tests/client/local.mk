@@ -81,6 +81,7 @@ client_dialogues = \
 	tests/client/test_recv.py \
 	tests/client/test_rooms.py \
 	tests/client/test_screen.py \
+	tests/client/test_screen_line.py \
 	tests/client/test_signon.py \
 	tests/client/test_terminal.py \
 	tests/client/test_trust.py

@@ -1,0 +1,126 @@
+"""What is typed on the full screen: completion, the keys that end and find, pasted text, and lines
+that the server cannot take now or does not take at all.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import pytest
+
+from multichat import built_with
+from test_screen import PASTE, PASTED, leave, people
+
+__all__ = ["people"]  # the fixture
+
+pytestmark = pytest.mark.skipif(not built_with("HAVE_READLINE"), reason="built without readline")
+
+
+def test_tab_completes_commands_rooms_and_people(people):
+    people.run("bob", "join", "#lobby")
+    alice = people.sit_down("alice")
+    alice.wait_for("2 of|1 of")
+    alice.type("/jo\t")
+    alice.wait_for("^> /join$")
+    alice.type("#LO\t\r")
+    alice.wait_for("^-- you are in #lobby")
+    alice.wait_for("of 2 here$")
+    alice.type("bo\t")
+    alice.wait_for("^#lobby> Bob:$")
+    alice.type("\x15/wh\t")
+    alice.wait_for("^/whisper +/who")  # the row above tells what is possible
+    alice.wait_for("^#lobby> /whisper$")
+    alice.type("\t")
+    alice.wait_for("^#lobby> /who$")
+    alice.type("\x15/whisper bo\t")
+    alice.wait_for("^#lobby> /whisper bob$")
+    alice.type("\x15")
+    leave(alice)
+
+
+def test_ctrl_c_ends_what_is_meant(people):
+    alice = people.sit_down("alice")
+    alice.type("half a line")
+    alice.wait_for("^> half a line$")
+    alice.type("\x03")
+    alice.wait_for("^>$")
+    alice.type(PASTE + "one\ntwo\n" + PASTED)
+    alice.wait_for("^paste 2 lines to everyone")
+    alice.type("\x03")
+    alice.wait_lines(lambda lines: not any("paste 2" in line for line in lines), "no question")
+    alice.type("y")  # is text again
+    alice.wait_for("^> y$")
+    alice.type("\x15")
+    alice.wait_for("^>$")
+    alice.type("\x03")
+    alice.wait_for("^Ctrl-C again ends multichat$")
+    alice.type("\x03")
+    assert alice.end()[0] == 0
+
+
+def test_pasted_text_as_one_message_or_none(people):
+    alice = people.sit_down("alice")
+    alice.type(PASTE + "no\nnot this\n" + PASTED)
+    alice.wait_for("^paste 2 lines to everyone")
+    alice.type("n" + PASTE + "first\r\nsecond" + PASTED)
+    alice.wait_for("^paste 2 lines to everyone")
+    alice.type("o")
+    alice.wait_for("<alice> first( |$)")
+    alice.wait_for("^ +second( |$)")
+    lines = alice.lines()
+    at = next(i for i, line in enumerate(lines) if "<alice> first" in line)
+    assert "second" in lines[at + 1]
+    alice.type(PASTE + "on one line\n" + PASTED)  # is not sent by its end
+    alice.wait_for("^> on one line$")
+    alice.type("\r")
+    lines = alice.wait_for("<alice> on one line( |$)")
+    assert not any("not this" in line for line in lines)
+    leave(alice)
+
+
+def test_search_finds_upwards(people):
+    alice = people.sit_down("alice", rows=12)
+    for i in range(30):
+        alice.type("needle %d\r" % i if i % 10 == 0 else "hay %d\r" % i)
+    alice.wait_lines(lambda lines: "hay 29" in lines[-3] and "waiting" not in lines[-2],
+                     "everything is stored")
+    alice.type("/search NEEDLE\r")
+    alice.wait_for("<alice> needle 20( |$)")
+    alice.type("/search\r")
+    alice.wait_for("<alice> needle 10( |$)")
+    alice.type("/search pin\r")
+    alice.wait_for("^not found in what is shown")
+    leave(alice)
+
+
+def test_where_it_was_said_and_where_it_was_refused(people):
+    alice = people.sit_down("alice", "/join #lobby")
+    alice.type("/msg carol hello\r")
+    alice.wait_for("^-- said in window 3, carol")
+    alice.type("/whisper carol psst\r")
+    alice.wait_for("^!! psst")
+    alice.wait_for("^!! not sent to #lobby/carol: ")
+    alice.type("/msg nobody x\r")
+    alice.wait_for("Act: .*4:nobody")
+    alice.type("\x1b4")
+    alice.wait_for(r"^!! not sent to nobody: ")
+    alice.type("/win close\r")
+    alice.wait_for(r"\[2:#lobby\]")
+    alice.type("/nosuch\r")
+    alice.wait_for("^!! there is no such command")
+    alice.wait_for("^#lobby> /nosuch$")  # to be corrected
+    alice.type("\x15")
+    leave(alice)
+
+
+def test_what_is_asked_and_said_while_the_server_is_away(people):
+    alice = people.sit_down("alice")
+    alice.wait_for(r"\[(push|attached)\]")
+    people.daemon.stop()
+    alice.wait_for(r"\[no server\]")
+    alice.type("kept\r")
+    alice.wait_for(r"\[1 waiting\]")
+    alice.type("/join #later\r")
+    alice.wait_for("^-- /join #later: waiting for the server")
+    people.daemon.start()
+    alice.wait_for("^-- you are in #later")
+    alice.wait_lines(lambda lines: "waiting]" not in "".join(lines[-3:]), "everything is stored")
+    assert "kept" in people.run("alice", "history", "*").stdout
+    leave(alice)
