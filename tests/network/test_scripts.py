@@ -67,7 +67,8 @@ def read_lines(path):
 def wait_more(path, count):
     """So many more lines."""
     goal = len(read_lines(path)) + count
-    multichat.wait_until(lambda: len(read_lines(path)) >= goal, "%d lines of %s" % (goal, path))
+    multichat.wait_until(lambda: len(read_lines(path)) >= goal, "%d lines of %s" % (goal, path),
+                         patience=4 * multichat.PATIENCE)
 
 
 def retransmitted(host):
@@ -112,7 +113,8 @@ def test_each_line_is_run_once_whatever_breaks(net, daemons, programs, tmp_path)
 
     assert sending.wait(8 * multichat.PATIENCE) == 0
     assert alice.run("send", "--wait", "--timeout", "60", "bob", "the end") == (0, "", "")
-    multichat.wait_until(lambda: "alice the end" in read_lines(ran), "the last line")
+    multichat.wait_until(lambda: "alice the end" in read_lines(ran), "the last line",
+                         patience=4 * multichat.PATIENCE)
     receiving.terminate()
     assert receiving.wait(multichat.PATIENCE) == 0
     assert read_lines(ran) == ["alice line %d" % i for i in range(1, LINES + 1)] + ["alice the end"]
