@@ -61,7 +61,7 @@ struct call {
     uint64_t deadline; /* monotonic, µs; of the page it is at */
     uint64_t rows;     /* told */
     bool again;        /* it was said before, and the answer lost */
-    bool flooded;      /* its page is longer than it may be */
+    int error;         /* why its page cannot be kept: -ENOBUFS, it is too long; -ENOMEM; or 0 */
     struct buffer page;
     size_t page_rows;
     char place[V2_PLACE_MAX + 1]; /* where its next page is, if it is not the first */
@@ -275,7 +275,7 @@ static void forget_page(struct call *call)
 {
     buffer_deinit(&call->page);
     call->page_rows = 0;
-    call->flooded = false;
+    call->error = 0;
 }
 
 /* Keeps a row until the page's end. */
@@ -285,12 +285,12 @@ static void keep_row(struct call *call, const struct v2_frame *row)
     char *space;
     long room, len;
 
-    if (!call->callback || call->flooded)
+    if (!call->callback || call->error < 0)
         return;
     room = buffer_reserve(&call->page, size, &space);
     len = room < 0 ? room : v2_build(row, space, (size_t)room);
     if (len < 0) {
-        call->flooded = true;
+        call->error = (int)len;
         return;
     }
     buffer_commit(&call->page, (size_t)len);
@@ -354,10 +354,11 @@ static void end_page(struct exchange *exchange, struct call *call, const struct 
 {
     struct exchange_report report = {.event = EXCHANGE_DONE, .answer = end, .next = end->place};
 
-    if (call->flooded) {
-        forget_page(call);
+    if (call->error < 0) {
         report = (struct exchange_report){.event = EXCHANGE_FAILED,
-                                          .reason = "the answer is longer than it may be"};
+                                          .reason = call->error == -ENOMEM
+                                                        ? "out of memory"
+                                                        : "the answer is longer than it may be"};
     } else {
         tell_page(call);
         if (wants_more(call, end)) {

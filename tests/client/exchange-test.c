@@ -5,6 +5,7 @@
 #include "client/courier.h"
 #include "client/exchange.h"
 #include "link-peer.h"
+#include "tests/lib/fault.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -439,6 +440,25 @@ static void test_a_flood_is_not_kept(void **state)
     expect("a failed the answer is longer than it may be ()\n");
 }
 
+static void test_without_memory(void **state)
+{
+    struct v2_frame row;
+
+    fault_countdown = 0;
+    assert_int_equal(call_with("a", "rooms", NULL), -ENOMEM);
+    fault_countdown = -1;
+    assert_int_equal(exchange_count(exchange), 0);
+    call("a", "rooms");
+    let_in();
+    assert_int_equal(v2_parse(bytes_of(ROOM("#a")), &row, NULL), 0);
+    fault_countdown = 0;
+    assert_true(exchange_take(exchange, &row, now));
+    fault_countdown = -1;
+    assert_true(exchange_take(exchange, &row, now)); /* a page that is not whole is not told */
+    say("end:rooms:2:");
+    expect("a failed out of memory ()\n");
+}
+
 static void test_what_is_no_request_is_not_taken(void **state)
 {
     assert_int_equal(call_with("a", "send:key:bob:text", NULL), -EINVAL);
@@ -482,6 +502,7 @@ int main(void)
         CASE(test_shut_out),
         CASE(test_a_session_that_ended_is_replaced),
         CASE(test_a_flood_is_not_kept),
+        CASE(test_without_memory),
         CASE(test_what_is_no_request_is_not_taken),
         CASE(test_an_answer_to_nothing_breaks_the_link),
     };

@@ -42,6 +42,7 @@ tests_client_exchange_test_SOURCES = tests/client/exchange-test.c \
 	tests/io/support.c tests/io/support.h
 tests_client_exchange_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_exchange_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
+tests_client_exchange_test_LDFLAGS = $(AM_LDFLAGS) $(FAULT_WRAPS)
 tests_client_lines_test_CFLAGS = $(UNIT_CFLAGS)
 tests_client_lines_test_LDADD = $(CLIENT_LIBS) $(CMOCKA_LIBS)
 tests_client_link_test_SOURCES = tests/client/link-test.c \
