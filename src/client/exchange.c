@@ -20,6 +20,7 @@
 #define ANSWER_TIMEOUT_US (30 * USEC_PER_SEC)
 #define PAUSE_MIN_US      (USEC_PER_SEC / 4)
 #define PAUSE_MAX_US      (10 * USEC_PER_SEC)
+#define PING_US           (20 * USEC_PER_SEC) /* while only acks are waited for */
 
 /* What a request is answered with. */
 struct kind {
@@ -78,6 +79,8 @@ struct exchange {
     uint64_t paused_until; /* nothing is said before */
     uint64_t pause;        /* the last one, 0 after an answer */
     uint64_t answer_by;    /* of the first that was asked */
+    uint64_t ping_at;      /* while something is awaited */
+    uint64_t pong_by;      /* 0: none is owed */
     char code[32];         /* the last trouble */
     char reason[V2_REASON_MAX + 1];
 };
@@ -504,6 +507,7 @@ static bool take_answer(struct exchange *exchange, struct call *call, const stru
         refused(exchange, call, frame, now);
     } else if (frame->verb == V2_VERB_AWAITING && call->request.verb == V2_VERB_AWAIT) {
         list_move(&exchange->awaiting, &call->link);
+        exchange->ping_at = now + PING_US;
         if (!call->callback)
             call_free(call);
     } else if (kind->is_list && frame->verb == kind->row) {
@@ -522,6 +526,8 @@ bool exchange_take(struct exchange *exchange, const struct v2_frame *frame, uint
 
     if (frame->verb == V2_VERB_ACKED) {
         acked(exchange, frame);
+    } else if (frame->verb == V2_VERB_PONG && exchange->pong_by > 0) {
+        exchange->pong_by = 0;
     } else if (!call || !take_answer(exchange, call, frame, now)) {
         return false;
     }
@@ -561,6 +567,8 @@ uint64_t exchange_due(const struct exchange *exchange)
     due = earlier(due, first_deadline(&exchange->awaiting));
     if (!list_empty(&exchange->asked))
         due = earlier(due, exchange->answer_by);
+    if (!list_empty(&exchange->awaiting))
+        due = earlier(due, exchange->pong_by > 0 ? exchange->pong_by : exchange->ping_at);
     if (!list_empty(&exchange->queued) && exchange->paused_until > 0)
         due = earlier(due, exchange->paused_until);
     return due;
@@ -619,17 +627,35 @@ static void say_queued(struct exchange *exchange, struct link *link, uint64_t no
     }
 }
 
+/* A link over which nothing is said for long would be closed by the server, or be dead without
+ * anybody knowing. */
+static void ping(struct exchange *exchange, struct link *link, uint64_t now)
+{
+    const struct v2_frame frame = {.verb = V2_VERB_PING};
+
+    if (list_empty(&exchange->awaiting) || exchange->pong_by > 0 || now < exchange->ping_at)
+        return;
+    exchange->ping_at = now + PING_US;
+    if (link_write(link, &frame) == 0)
+        exchange->pong_by = now + ANSWER_TIMEOUT_US;
+}
+
 int exchange_turn(struct exchange *exchange, struct link *link, uint64_t now)
 {
+    if (!link)
+        exchange->pong_by = 0; /* the one that owed it is closed */
     time_out(exchange, &exchange->queued, now);
     time_out(exchange, &exchange->asked, now);
     time_out(exchange, &exchange->awaiting, now);
-    if (!list_empty(&exchange->asked) && now >= exchange->answer_by)
+    if ((!list_empty(&exchange->asked) && now >= exchange->answer_by) ||
+        (exchange->pong_by > 0 && now >= exchange->pong_by))
         return -ETIMEDOUT;
     if (now >= exchange->paused_until)
         exchange->paused_until = 0;
     if (link && exchange->paused_until == 0)
         say_queued(exchange, link, now);
+    if (link)
+        ping(exchange, link, now);
     return 0;
 }
 

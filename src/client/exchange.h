@@ -16,6 +16,8 @@
  *                                             it was at, whose rows nobody has seen; awaits too
  *   its time is over                          FAILED, with the last trouble in words
  *   nobody gets in (password, certificate)    FAILED, `shut_out`; the account has told the user
+ * While acks are waited for, the link is kept, and pinged.
+ *
  * Asked again are changes, too. All of them may be: what has been done already is answered as done
  * (and "not-member" to a part or remove that is said again means that it is done).
  *

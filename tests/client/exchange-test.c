@@ -297,6 +297,41 @@ static void test_awaits_until_acknowledged(void **state)
     expect("a done acked 0 []\n");
 }
 
+static void test_a_link_that_only_waits_is_pinged(void **state)
+{
+    const struct exchange_options forever = {.timeout_us = UINT64_MAX};
+
+    assert_true(call_with("a", "await:9/bob:4", &forever) > 0);
+    let_in();
+    expect_frame("await:9/bob:4");
+    say("awaiting:9/bob:4");
+    for (int i = 0; i < 3; i++) {
+        now = courier_due(&courier);
+        turn();
+        expect_frame("ping");
+        assert_true(peer_heard_nothing());
+        say("pong");
+        assert_int_equal(unreachable, 0);
+    }
+    now = courier_due(&courier);
+    turn();
+    expect_frame("ping");
+    now = courier_due(&courier); /* it is dead */
+    turn();
+    assert_int_equal(unreachable, 1);
+    peer_hang_up();
+    now = courier_due(&courier);
+    let_in();
+    expect_frame("await:9/bob:4");
+    say("acked:9/bob:4");
+    expect("a done acked 0 []\n");
+    turn();
+    assert_true(courier_due(&courier) < UINT64_MAX); /* to close the link, and nothing else */
+    now = courier_due(&courier);
+    turn();
+    assert_false(courier_busy(&courier));
+}
+
 static void test_limited_is_waited_for(void **state)
 {
     call("a", "rooms");
@@ -493,6 +528,7 @@ int main(void)
         CASE(test_a_page_that_breaks_off_is_asked_for_again),
         CASE(test_a_change_that_was_done_is_done),
         CASE(test_awaits_until_acknowledged),
+        CASE(test_a_link_that_only_waits_is_pinged),
         CASE(test_limited_is_waited_for),
         CASE(test_trouble_is_told_when_time_is_over),
         CASE(test_nobody_there),
