@@ -248,6 +248,7 @@ def test_a_message_that_comes_again_is_acknowledged_and_not_shown(client, server
     server.wait_stream().reset()
     server.push("two")
     wait_until(lambda: device.acked[1] == 2, "the ack", server.changed)
+    out.wait_for("two")  # finish() would read what is left
     child.send_signal(signal.SIGTERM)
     assert finish(child)[0] == 0
     out.thread.join(PATIENCE)
