@@ -381,6 +381,65 @@ static void test_notices_are_entries_of_the_log(void **state)
     assert_sound();
 }
 
+static void note_topic(void *userdata, enum dal_outcome outcome,
+                       const struct dal_room_result *result)
+{
+    assert_int_equal(outcome, DAL_OK);
+    assert_non_null(result->notice);
+    ++*(unsigned *)userdata;
+}
+
+static void start_topic(const struct user *by, unsigned number, unsigned *told)
+{
+    char topic[16], key[16];
+
+    snprintf(topic, sizeof(topic), "topic %u", number);
+    snprintf(key, sizeof(key), ":%u", number);
+    const struct dal_room_order order = {.verb = ROOM_TOPIC,
+                                         .by = by->id,
+                                         .room = bytes_of("#den"),
+                                         .topic = bytes_of(topic),
+                                         .notice = new_notice(MESSAGE_TOPIC, by, key)};
+    assert_int_equal(dal_room_do(&order, note_topic, told), 0);
+    message_unref(order.notice);
+}
+
+/* Whoever writes the messages of the room, and whoever its notices: each number is given once. */
+static void test_notices_among_messages(void **state)
+{
+    enum { ROUNDS = 40, EACH = 5 };
+    struct sending sendings[ROUNDS * EACH];
+    struct user alice = new_user("alice");
+    unsigned told = 0;
+    struct page page;
+
+    assert_int_equal(do_as(ROOM_JOIN, &alice, "#den", ""), ROOM_FINE);
+    uint64_t room = look(&alice, "#den").conversation.id;
+    for (unsigned i = 0; i < ROUNDS * EACH; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "m%u", i);
+        send_start(&sendings[i], room, alice.id, key, bytes_of("text"));
+        if (i % EACH == 2)
+            start_topic(&alice, i, &told);
+        if (i % EACH == 4)
+            dal_dispatch();
+    }
+    wait_idle();
+    assert_int_equal(told, ROUNDS);
+    for (unsigned i = 0; i < ROUNDS * EACH; i++) {
+        assert_int_equal(sendings[i].outcome, DAL_OK);
+        sending_deinit(&sendings[i]);
+    }
+    assert_int_equal(messages_read(room, 0, 2000, 1 << 20, &page), DAL_OK);
+    assert_int_equal(page.count, ROUNDS * EACH + ROUNDS);
+    for (size_t i = 0; i < page.count; i++) {
+        assert_int_equal(page.messages[i]->seq, i + 1);
+        assert_true(i == 0 || page.messages[i]->time_ms >= page.messages[i - 1]->time_ms);
+    }
+    page_deinit(&page);
+    assert_sound();
+}
+
 /* -- names ------------------------------------------------------------------------------------- */
 
 struct renamed {
@@ -522,6 +581,7 @@ int main(void)
         CASE(test_topics),
         CASE(test_lists_in_pages),
         CASE(test_notices_are_entries_of_the_log),
+        CASE(test_notices_among_messages),
         CASE(test_renaming_is_told_in_each_room),
         CASE(test_names_that_look_alike),
         CASE(test_what_looked_alike_before),
