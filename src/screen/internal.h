@@ -80,6 +80,8 @@ bool view_top(struct screen_window *window, const struct part *part, size_t *ret
 /* A line was put in at `index`, or taken away from there. */
 void view_added(struct screen_window *window, size_t index);
 void view_removed(struct screen_window *window, size_t index);
+/* The line at `from` is at `to` now. */
+void view_moved(struct screen_window *window, size_t from, size_t to);
 
 /* -- draw.c */
 

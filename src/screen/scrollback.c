@@ -196,11 +196,13 @@ void scrollback_remove(struct scrollback *lines, size_t index)
 size_t scrollback_move(struct scrollback *lines, size_t index, uint64_t place_ms)
 {
     struct entry *entry = take_out(lines, index);
+    size_t to = scrollback_until(lines, place_ms);
 
     entry->place_ms = place_ms;
-    index = scrollback_until(lines, place_ms);
-    put_in(lines, index, entry);
-    return index;
+    for (; to > index && entry_is_local(scrollback_at(lines, to - 1)->kind); to--)
+        scrollback_at(lines, to - 1)->place_ms = place_ms;
+    put_in(lines, to, entry);
+    return to;
 }
 
 void scrollback_deinit(struct scrollback *lines)

@@ -46,7 +46,8 @@ struct bytes entry_text(const struct entry *entry);
 MUST_USE int scrollback_add(struct scrollback *lines, const struct screen_line *line,
                             size_t *ret_index);
 void scrollback_remove(struct scrollback *lines, size_t index);
-/* Moves a line to where it belongs at `place_ms`; returns its index. */
+/* Moves a line to where it belongs at `place_ms`, but not past lines behind it that have no place
+ * of their own: those are moved on in time. Returns its index. */
 size_t scrollback_move(struct scrollback *lines, size_t index, uint64_t place_ms);
 /* 0 or -ENOMEM (then it has no tag). */
 MUST_USE int scrollback_retag(struct scrollback *lines, struct entry *entry, uint64_t tag);

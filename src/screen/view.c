@@ -28,6 +28,20 @@ void view_removed(struct screen_window *window, size_t index)
         *view = (struct view){.moved = false};
 }
 
+void view_moved(struct screen_window *window, size_t from, size_t to)
+{
+    struct view *view = &window->view;
+
+    if (!view->moved || from == to)
+        return;
+    if (from == view->last) /* another line has come into its place */
+        view->hidden = 0;
+    else if (from < view->last && to >= view->last)
+        view->last--;
+    else if (from > view->last && to <= view->last)
+        view->last++;
+}
+
 /* Where the view ends, made fit for this width: the width may be another than when it was moved. */
 static struct view view_end(struct screen_window *window, unsigned columns)
 {

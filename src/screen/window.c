@@ -80,8 +80,7 @@ int screen_change(struct screen_window *window, uint64_t tag, enum screen_kind k
         return 0;
     entry->time_ms = time_ms;
     index = scrollback_index(&window->lines, entry);
-    view_removed(window, index);
-    view_added(window, scrollback_move(&window->lines, index, time_ms));
+    view_moved(window, index, scrollback_move(&window->lines, index, time_ms));
     return 0;
 }
 

@@ -170,6 +170,56 @@ static void test_what_waits_is_stored(void **state)
     assert_int_equal(add(window, SCREEN_OWN, NOON + 2000, 7, "mine"), 0);
 }
 
+/* Lines that wait stay in the order in which they were written, whichever of them is stored. */
+static void test_what_waits_stays_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    struct screen_window *window = fixture->window;
+    static const char *const texts[] = {"w1", "w2", "w3"};
+
+    say(fixture, NOON, "before");
+    for (uint64_t i = 0; i < ARRAY_SIZE(texts); i++)
+        assert_int_equal(add(window, SCREEN_WAITING, NOON, 1 + i, texts[i]), 1);
+    assert_int_equal(screen_change(window, 1, SCREEN_OWN, NOON + 1000), 0);
+    say(fixture, NOON + 1500, "between");
+    assert_int_equal(screen_change(window, 2, SCREEN_OWN, NOON + 1200), 0);
+    check_lines(fixture,
+                (const char *const[]){"", "-- Thursday, 1970-01-01 ---------------",
+                                      "12:00 <Al> before", "12:00 <Al> w1", "12:00 <Al> w2",
+                                      "12:00 <Al> w3", "12:00 <Al> between"});
+    assert_int_equal(screen_change(window, 3, SCREEN_OWN, NOON + 2000), 0);
+    draw(fixture);
+    assert_string_equal(row_text(&fixture->frame, 6), "12:00 <Al> between");
+    assert_string_equal(row_text(&fixture->frame, 7), "12:00 <Al> w3");
+}
+
+/* What is scrolled to stays in sight while what waits is stored, also at its lower end. */
+static void test_storing_moves_no_view(void **state)
+{
+    struct fixture *fixture = *state;
+    struct screen *screen = fixture->screen;
+
+    say_many(fixture, 20);
+    for (uint64_t i = 1; i <= 30; i++)
+        assert_int_equal(add(fixture->window, SCREEN_WAITING, NOON, i, "waits"), 1);
+    for (int rows = 10; rows < 45; rows += 5) {
+        char before[256];
+
+        for (uint64_t i = 1; i <= 30; i++)
+            assert_int_equal(screen_change(fixture->window, i, SCREEN_WAITING, 0), 0);
+        screen_scroll_end(screen);
+        screen_scroll(screen, -rows);
+        draw(fixture);
+        snprintf(before, sizeof(before), "%s", row_text(&fixture->frame, 3));
+        for (uint64_t i = 1; i <= 30; i++)
+            assert_int_equal(screen_change(fixture->window, i, SCREEN_OWN,
+                                           NOON + 30000 + (unsigned)rows * 100 + i),
+                             0);
+        draw(fixture);
+        assert_string_equal(row_text(&fixture->frame, 3), before);
+    }
+}
+
 static void test_dates(void **state)
 {
     struct fixture *fixture = *state;
@@ -515,6 +565,8 @@ int main(void)
         CASE(test_kinds),
         CASE(test_lines_are_in_order_of_time_and_once),
         CASE(test_what_waits_is_stored),
+        CASE(test_what_waits_stays_in_order),
+        CASE(test_storing_moves_no_view),
         CASE(test_dates),
         CASE(test_the_unread_line),
         CASE(test_scrolling),
