@@ -53,19 +53,21 @@ static struct bytes userid_of(const struct input *input, struct bytes name)
     return window_find_member(current(input), name, &member) ? member.userid : name;
 }
 
-/* The room that is meant, by its name or as the current window; empty, and told, if it is none. */
+/* The room that is meant, by its name, whose # may be left out, or as the current window; empty,
+ * and told, if that is none. Valid until the next call. */
 static struct bytes room_of(struct input *input, struct bytes name)
 {
     const struct window *window = current(input);
 
     if (name.len > 0 && name.data[0] == '#')
         return name;
-    if (name.len == 0 && window->kind == WINDOW_ROOM)
+    if (name.len > 0) {
+        snprintf(input->room, sizeof(input->room), "#%.*s", BYTES_ARG(name));
+        return bytes_of(input->room);
+    }
+    if (window->kind == WINDOW_ROOM)
         return bytes_of(window->name);
-    if (name.len == 0)
-        input_refuse(input, NULL, "this is no room; go to its window, or name it (#room)");
-    else
-        input_refuse(input, NULL, "a room's name begins with #");
+    input_refuse(input, NULL, "this is no room; go to its window, or name it (#room)");
     return (struct bytes){0};
 }
 

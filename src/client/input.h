@@ -40,7 +40,8 @@ struct input {
     struct notebook read;    /* when what was last seen of each window was said */
     struct notebook ignored; /* userids */
     char *name;              /* the user's display name, as far as it is known; NULL */
-    int folder;              /* of those two; -1: there is none */
+    char room[V2_RECIPIENT_MAX + 1]; /* doing.c's: a room's name, completed */
+    int folder;                      /* of those two; -1: there is none */
     int stop_fd;
     bool terminal;    /* somebody sits there */
     bool full_screen; /* and has windows to look at */
