@@ -248,7 +248,7 @@ static void take_page(void *userdata, const struct exchange_report *report)
         window->complete = report->next.len == 0 && !opening;
         if (report->next.len == 0 && opening)
             snprintf(window->before, sizeof(window->before), "%" PRIu64, report->request->from);
-        if (report->rows == 0 && opening)
+        if (report->rows == 0 && opening && screen_newest_ms(window->shown) == 0)
             input_tell(asked->input, window, "nothing was said here today%s",
                        asked->input->full_screen ? "; PgUp shows what was said before" : "");
     }
