@@ -1,7 +1,5 @@
 /* Carrying out what is typed: see doing.h.
  *
- * A handler of a command returns true if the line was dealt with, false if it is to be corrected.
- *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/doing.h"
 
@@ -95,13 +93,13 @@ static void print_text(struct input *input, FILE *out, char **text)
 
 /* -- what is said ----------------------------------------------------------------------------- */
 
-static bool do_say(struct input *input, const struct command *command)
+static void do_say(struct input *input, const struct command *command)
 {
-    return doing_is_blank(command->text) ||
-           posting_send(input, NULL, current(input), (struct bytes){0}, command->text);
+    if (!doing_is_blank(command->text))
+        (void)posting_send(input, NULL, current(input), (struct bytes){0}, command->text);
 }
 
-static bool do_msg(struct input *input, const struct command *command)
+static void do_msg(struct input *input, const struct command *command)
 {
     const char *slash = memchr(command->word.data, '/', command->word.len);
     struct bytes to = command->word, userid = {0};
@@ -113,74 +111,69 @@ static bool do_msg(struct input *input, const struct command *command)
     }
     window = open_recipient(input, to);
     if (!window || !posting_send(input, NULL, window, userid, command->text))
-        return false;
+        return;
     if (input->full_screen && window != current(input))
         input_tell(input, NULL, "said in window %zu, %.*s", screen_window_number(window->shown),
                    BYTES_ARG(screen_window_title(window->shown)));
-    return true;
 }
 
-static bool do_whisper(struct input *input, const struct command *command)
+static void do_whisper(struct input *input, const struct command *command)
 {
     struct bytes userid = userid_of(input, command->word);
     const char *refusal = letter_recipient_refusal(userid);
 
     if (room_of(input, (struct bytes){0}).len == 0)
-        return false;
+        return;
     if (refusal) {
         input_refuse(input, NULL, "%s", refusal);
-        return false;
+        return;
     }
-    return posting_send(input, NULL, current(input), userid, command->text);
+    (void)posting_send(input, NULL, current(input), userid, command->text);
 }
 
-static bool do_to(struct input *input, const struct command *command)
+static void do_to(struct input *input, const struct command *command)
 {
     struct window *window = current(input);
 
     if (command->word.len > 0) {
         window = open_recipient(input, command->word);
         if (!window)
-            return false;
+            return;
         input_switch(input, window);
     }
     input_tell(input, NULL, "lines go to %s",
                window->kind == WINDOW_EVERYONE ? "everyone" : window->name);
-    return true;
 }
 
 /* -- rooms and names -------------------------------------------------------------------------- */
 
-static bool do_join(struct input *input, const struct command *command)
+static void do_join(struct input *input, const struct command *command)
 {
     struct bytes room = room_of(input, command->word);
 
     if (room.len > 0)
         asking_join(input, room);
-    return room.len > 0;
 }
 
-static bool do_part(struct input *input, const struct command *command)
+static void do_part(struct input *input, const struct command *command)
 {
     struct bytes room = room_of(input, command->word);
 
     if (room.len > 0)
         asking_part(input, room);
-    return room.len > 0;
 }
 
-static bool do_nick(struct input *input, const struct command *command)
+static void do_nick(struct input *input, const struct command *command)
 {
     const struct v2_frame request = {.verb = V2_VERB_NICK, .name = command->word};
     char words[V2_NAME_MAX + 32];
 
     snprintf(words, sizeof(words), "you are called %.*s now", BYTES_ARG(command->word));
     asking_change(input, &request, command_name(command->kind), words);
-    return true;
 }
 
 /* Who is asked for: of the room that is named, or where one is. */
-static bool do_names(struct input *input, const struct command *command)
+static void do_names(struct input *input, const struct command *command)
 {
     const struct window *window = current(input);
     struct bytes room = command->word;
@@ -191,17 +184,16 @@ static bool do_names(struct input *input, const struct command *command)
         room = room_of(input, room);
     if (room.len > 0)
         asking_names(input, room, command->kind == COMMAND_WHO);
-    return room.len > 0;
 }
 
-static bool do_topic(struct input *input, const struct command *command)
+static void do_topic(struct input *input, const struct command *command)
 {
     const struct window *window = current(input);
     struct v2_frame request = {.verb = V2_VERB_TOPIC, .topic = command->text};
 
     request.to = room_of(input, (struct bytes){0});
     if (request.to.len == 0)
-        return false;
+        return;
     if (bytes_is(command->text, "-"))
         request.topic = (struct bytes){0};
     if (command->text.len > 0)
@@ -212,17 +204,15 @@ static bool do_topic(struct input *input, const struct command *command)
         input_tell(input, NULL, "%s is about: %s", window->name, window->topic);
     else
         input_tell(input, NULL, "%s has no topic; /topic TEXT sets one", window->name);
-    return true;
 }
 
-static bool do_list(struct input *input, const struct command *command)
+static void do_list(struct input *input, const struct command *command)
 {
     asking_list(input);
-    return true;
 }
 
 /* /invite and /kick: the one who is named, and a room. */
-static bool do_with_user(struct input *input, const struct command *command)
+static void do_with_user(struct input *input, const struct command *command)
 {
     bool invite = command->kind == COMMAND_INVITE;
     struct v2_frame request = {.verb = invite ? V2_VERB_INVITE : V2_VERB_REMOVE};
@@ -230,15 +220,14 @@ static bool do_with_user(struct input *input, const struct command *command)
 
     request.to = room_of(input, command->second);
     if (request.to.len == 0)
-        return false;
+        return;
     request.userid = userid_of(input, command->word);
     snprintf(words, sizeof(words), "%.*s is %s %.*s", BYTES_ARG(request.userid),
              invite ? "invited to" : "not in", BYTES_ARG(request.to));
     asking_change(input, &request, command_name(command->kind), words);
-    return true;
 }
 
-static bool do_access(struct input *input, const struct command *command)
+static void do_access(struct input *input, const struct command *command)
 {
     bool open = bytes_is(command->word, v2_access_name(V2_ACCESS_OPEN));
     struct v2_frame request = {.verb = V2_VERB_ACCESS,
@@ -246,14 +235,13 @@ static bool do_access(struct input *input, const struct command *command)
 
     if (!open && !bytes_is(command->word, v2_access_name(V2_ACCESS_CLOSED))) {
         input_refuse(input, NULL, "usage: /access open|closed [#ROOM]");
-        return false;
+        return;
     }
     request.to = room_of(input, command->second);
     if (request.to.len == 0)
-        return false;
+        return;
     asking_change(input, &request, command_name(command->kind),
                   open ? "anyone comes in now" : "only who is invited comes in now");
-    return true;
 }
 
 /* -- what was said ---------------------------------------------------------------------------- */
@@ -281,7 +269,7 @@ static int parse_range(const char *text, struct v2_frame *request, char *place, 
     return 0;
 }
 
-static bool do_history(struct input *input, const struct command *command)
+static void do_history(struct input *input, const struct command *command)
 {
     struct v2_frame request = {.by = V2_BY_TIME, .max = V2_PAST_PAGE};
     char text[32], place[24];
@@ -291,20 +279,18 @@ static bool do_history(struct input *input, const struct command *command)
         input_refuse(input, NULL,
                      "/history takes a day (today, yesterday, 2026-11-21), how many (50), or "
                      "numbers of messages (10-20)");
-        return false;
+        return;
     }
     request.place = bytes_of(place);
     asking_history(input, current(input), &request);
-    return true;
 }
 
-static bool do_search(struct input *input, const struct command *command)
+static void do_search(struct input *input, const struct command *command)
 {
     if (input->view->class->search)
         input->view->class->search(input->view, command->text);
     else
         input_tell(input, NULL, "/search is for the full screen");
-    return true;
 }
 
 /* -- this client ------------------------------------------------------------------------------ */
@@ -326,7 +312,7 @@ static void list_ignored(struct input *input)
     print_text(input, out, &text);
 }
 
-static bool do_ignore(struct input *input, const struct command *command)
+static void do_ignore(struct input *input, const struct command *command)
 {
     bool ignore = command->kind == COMMAND_IGNORE;
     struct bytes userid = userid_of(input, command->word);
@@ -335,7 +321,7 @@ static bool do_ignore(struct input *input, const struct command *command)
 
     if (userid.len == 0) {
         list_ignored(input);
-        return true;
+        return;
     }
     r = notebook_set(&input->ignored, userid, ignore ? clock_real_ms() : 0);
     if (r == 0)
@@ -346,7 +332,6 @@ static bool do_ignore(struct input *input, const struct command *command)
     else
         input_tell(input, NULL, ignore ? "%.*s is ignored" : "%.*s is not ignored",
                    BYTES_ARG(userid));
-    return true;
 }
 
 static void list_windows(struct input *input)
@@ -385,38 +370,36 @@ static struct window *meant_window(const struct input *input, struct bytes word)
     return window;
 }
 
-static bool do_win(struct input *input, const struct command *command)
+static void do_win(struct input *input, const struct command *command)
 {
     struct window *window;
 
     if (command->word.len == 0) {
         list_windows(input);
-        return true;
+        return;
     }
     if (bytes_is(command->word, "close")) {
         if (current(input)->kind == WINDOW_EVERYONE)
             input_refuse(input, NULL, "the window of everyone stays");
         else
             input_close_window(input, current(input));
-        return true;
+        return;
     }
     window = meant_window(input, command->word);
     if (!window) {
         input_refuse(input, NULL, "there is no such window; /win lists them");
-        return false;
+        return;
     }
     input_switch(input, window);
-    return true;
 }
 
-static bool do_clear(struct input *input, const struct command *command)
+static void do_clear(struct input *input, const struct command *command)
 {
     if (input->view->class->clear)
         input->view->class->clear(input->view, current(input));
-    return true;
 }
 
-static bool do_status(struct input *input, const struct command *command)
+static void do_status(struct input *input, const struct command *command)
 {
     char *text = session_describe(input->session), *whole;
 
@@ -425,10 +408,9 @@ static bool do_status(struct input *input, const struct command *command)
         free(whole);
     }
     free(text);
-    return true;
 }
 
-static bool do_help(struct input *input, const struct command *command)
+static void do_help(struct input *input, const struct command *command)
 {
     int kind = command->word.len > 0 ? command_find(command->word) : COMMAND_SAY;
     char *text = NULL;
@@ -437,11 +419,11 @@ static bool do_help(struct input *input, const struct command *command)
 
     if (kind < 0) {
         input_refuse(input, NULL, "there is no such command; /help shows them");
-        return false;
+        return;
     }
     out = open_memstream(&text, &size);
     if (!out)
-        return true;
+        return;
     if (kind == COMMAND_SAY)
         command_write_help(out);
     else
@@ -449,18 +431,16 @@ static bool do_help(struct input *input, const struct command *command)
     if (kind == COMMAND_SAY && input->full_screen)
         fputs(keys, out);
     print_text(input, out, &text);
-    return true;
 }
 
-static bool do_quit(struct input *input, const struct command *command)
+static void do_quit(struct input *input, const struct command *command)
 {
     input_end(input, !input->terminal);
-    return true;
 }
 
-bool doing_line(struct input *input, struct bytes line)
+void doing_line(struct input *input, struct bytes line)
 {
-    static bool (*const handlers[])(struct input *, const struct command *) = {
+    static void (*const handlers[])(struct input *, const struct command *) = {
         [COMMAND_SAY] = do_say,         [COMMAND_JOIN] = do_join,
         [COMMAND_PART] = do_part,       [COMMAND_MSG] = do_msg,
         [COMMAND_WHISPER] = do_whisper, [COMMAND_TO] = do_to,
@@ -482,7 +462,7 @@ bool doing_line(struct input *input, struct bytes line)
         line.len--;
     if (command_parse(line, &command, &reason) < 0) {
         input_refuse(input, NULL, "%s", reason);
-        return false;
+        return;
     }
-    return handlers[command.kind](input, &command);
+    handlers[command.kind](input, &command);
 }

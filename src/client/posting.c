@@ -144,7 +144,7 @@ static void take_piped(struct input *input)
         if (result == LINES_NONE)
             return;
         if (result == LINES_LINE)
-            (void)doing_line(input, line);
+            doing_line(input, line);
         else if (result == LINES_TOO_LONG)
             input_refuse(input, NULL, "not sent: a line is longer than %d bytes", CLIENT_TEXT_MAX);
         else

@@ -6,8 +6,7 @@
 #include "client/input.h"
 
 /* Puts a message to a window's conversation, or, with a `userid`, a whisper in it, into the outbox
- * and shows it. False: it was not taken, which the user was told in `told_in`, and it is to be kept
- * where it was typed. */
+ * and shows it. False: it was not taken, which the user was told in `told_in`. */
 bool posting_send(struct input *input, struct window *told_in, struct window *window,
                   struct bytes userid, struct bytes text);
 

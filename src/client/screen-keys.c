@@ -18,16 +18,15 @@ void full_screen_set_hint(struct full_screen *full, const char *hint)
 /* -- the line --------------------------------------------------------------------------------- */
 
 /* A hook of the terminal, as all of these. */
-static bool take_typed(void *userdata, const char *line)
+static void take_typed(void *userdata, const char *line)
 {
     struct full_screen *full = userdata;
 
     full_screen_set_hint(full, "");
-    if (!line) {
+    if (line)
+        doing_line(full->view.input, bytes_of(line));
+    else
         input_end(full->view.input, false);
-        return true;
-    }
-    return doing_line(full->view.input, bytes_of(line));
 }
 
 static void edited(void *userdata, struct bytes prompt, struct bytes line, size_t cursor)

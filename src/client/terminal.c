@@ -29,7 +29,6 @@ static struct {
     bool asking;    /* what is typed is for hooks->answered() */
     bool pasting;   /* what comes is pasted, up to its end */
     bool paste_cut; /* it was more than is kept */
-    char *put_back; /* a line that was not taken */
     struct buffer queue, paste;
     struct terminal_words words; /* that Tab goes through */
     size_t word;                 /* which of them is in the line */
@@ -61,24 +60,16 @@ static int enter_key(int count, int key)
 static int begin_line(void)
 {
     terminal.editing = true;
-    if (terminal.put_back) {
-        rl_insert_text(terminal.put_back);
-        free(terminal.put_back);
-        terminal.put_back = NULL;
-    }
     return 0;
 }
 
 static void line_done(char *line)
 {
     terminal.editing = false;
-    if (terminal.hooks->line(terminal.hooks->userdata, line)) {
-        if (line && line[0])
-            add_history(line);
-        free(line);
-    } else {
-        terminal.put_back = line;
-    }
+    terminal.hooks->line(terminal.hooks->userdata, line);
+    if (line && line[0])
+        add_history(line);
+    free(line);
 }
 
 /* readline's redisplay function on a full screen. */
@@ -355,10 +346,8 @@ void terminal_close(void)
     rl_callback_handler_remove();
     fflush(stdout);
     rl_clear_history();
-    free(terminal.put_back);
     buffer_deinit(&terminal.queue);
     buffer_deinit(&terminal.paste);
-    terminal.put_back = NULL;
     terminal.open = terminal.editing = false;
 }
 

@@ -37,9 +37,9 @@ struct terminal_words {
 };
 
 struct terminal_hooks {
-    /* `line` is what was typed, or NULL at the end of input. False: it was not taken, and is put
-     * back to be edited. terminal_print() may be called from it. */
-    bool (*line)(void *userdata, const char *line);
+    /* `line` is what was typed, or NULL at the end of input. Whatever becomes of it, the next line
+     * begins empty, and it is in the history. terminal_print() may be called from it. */
+    void (*line)(void *userdata, const char *line);
     /* What could stand where the cursor is. */
     void (*complete)(void *userdata, struct bytes line, size_t cursor, struct terminal_words *ret);
 

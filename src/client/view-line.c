@@ -17,14 +17,14 @@
 #include <unistd.h>
 
 /* A hook of the terminal. */
-static bool take_typed(void *userdata, const char *line)
+static void take_typed(void *userdata, const char *line)
 {
     struct view *view = userdata;
 
     if (line)
-        return doing_line(view->input, bytes_of(line));
-    input_end(view->input, false);
-    return true;
+        doing_line(view->input, bytes_of(line));
+    else
+        input_end(view->input, false);
 }
 
 /* A hook of the terminal. */

@@ -198,9 +198,9 @@ def test_what_cannot_be_meant_is_told(people):
                         ("/win 9", "there is no such window"), ("/nosuch", "there is no such command"),
                         ("/help nosuch", "there is no such command"), ("/invite", "usage: /invite"),
                         ("/to a/b", "a whisper goes to")):
-        alice.type("\x15" + line + "\r")
+        alice.type(line + "\r")
         alice.wait_for("^-- " + words)
-    alice.type("\x15/help join\r")
+    alice.type("/help join\r")
     alice.wait_for("^/join #ROOM +enter a room")
     alice.type("/win\r")
     alice.wait_for(r"^\*  1 everyone$")

@@ -105,6 +105,10 @@ def test_where_it_was_said_and_where_it_was_refused(people):
     alice.wait_for(r"\[2:#lobby\]")
     alice.type("/nosuch\r")
     alice.wait_for("^!! there is no such command")
+    alice.wait_for("^#lobby>$")
+    alice.type("what comes next\r")  # is a line of its own
+    alice.wait_for("<alice> what comes next")
+    alice.type("\x1b[A\x1b[A")
     alice.wait_for("^#lobby> /nosuch$")  # to be corrected
     alice.type("\x15")
     leave(alice)

@@ -94,7 +94,9 @@ def test_recipients_prompt_and_help(client, server):
     terminal.wait_for("/quit")
     terminal.type("/nonsense\r")
     terminal.wait_for("no such command")
-    terminal.wait_for("^bob> /nonsense$")  # put back to be corrected
+    terminal.wait_lines(lambda lines: lines[-1] == "bob>", "the prompt")
+    terminal.type("\x1b[A")
+    terminal.wait_for("^bob> /nonsense$")  # to be corrected
     terminal.type("\x15/to *\r")
     terminal.wait_for("lines go to everyone")
     terminal.wait_lines(lambda lines: lines[-1] == ">", "the prompt")
