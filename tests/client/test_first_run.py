@@ -89,6 +89,18 @@ def test_what_is_wrong_is_asked_again(client, server, begin):
         assert "password" not in file.read()
 
 
+def test_a_server_is_looked_up_before_anything_else_is_asked(client, server, begin):
+    terminal = begin()
+    answer(terminal, "^Server", "127.0.0.1:45817")
+    terminal.wait_for("cannot find the server 127.0.0.1:45817")
+    terminal.wait_for("--write-port PORT --poll-port PORT")
+    answer(terminal, r"^Server .*\[127.0.0.1:45817\]: *$", "no.such.invalid.")
+    terminal.wait_for("cannot find the server no.such.invalid.")
+    answer(terminal, r"^Server .*\[no.such.invalid.\]: *$", "127.0.0.1")
+    answer(terminal, "^Your userid", "\x04")
+    assert terminal.end()[0] == 2 and server.verbs == []
+
+
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["interrupt", "end"])
 def test_who_gives_up_is_let_go(client, server, begin, key):
     terminal = begin()

@@ -12,6 +12,7 @@
 #include "client/modes/sending.h"
 #include "client/output.h"
 #include "client/password.h"
+#include "client/server.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -84,12 +85,36 @@ static bool ask_whether(const char *question, int stop_fd)
     return read_answer(stop_fd, answer) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+/* False: there is no such server, which the user has been told. */
+static bool is_known(const char *server)
+{
+    const char *reason;
+    struct addr host;
+
+    if (server_resolve(server, 0, &host, 1, &reason) > 0)
+        return true;
+    errand_say("cannot find the server %s: %s", server, reason);
+    if (strchr(server, ':'))
+        errand_say("a port is not named here: where the server's are not the usual ones, begin "
+                   "multichat with --write-port PORT --poll-port PORT");
+    return false;
+}
+
+/* It is looked up before anything else is asked. False: the user gave up. */
+static bool ask_server(char **server, int stop_fd)
+{
+    while (ask("Server (its name or address)", server, stop_fd))
+        if (is_known(*server))
+            return true;
+    return false;
+}
+
 /* Server and userid, until they have the shape of ones. False: the user gave up. */
 static bool ask_who(struct settings *settings, int stop_fd)
 {
     char *error = NULL;
 
-    while (ask("Server (its name or address)", &settings->server, stop_fd) &&
+    while (ask_server(&settings->server, stop_fd) &&
            ask("Your userid there", &settings->user, stop_fd)) {
         if (settings_complete(settings, &error) == 0)
             return true;
