@@ -290,6 +290,31 @@ void terminal_ask(void)
 
 /* -- opening and closing ---------------------------------------------------------------------- */
 
+/* Asks the terminal to mark what is pasted; with a redisplay function of ours readline does not. */
+static void mark_pastes(bool on)
+{
+    if (!is_full_screen())
+        return;
+    fputs(on ? "\033[?2004h" : "\033[?2004l", stdout);
+    fflush(stdout);
+}
+
+/* The modes are held from one end to the other: readline would give them back for as long as a line
+ * is being dealt with, and what is typed in that time would be echoed across the screen. */
+static void hold_modes(void)
+{
+    rl_prep_term_function = NULL;
+    rl_deprep_term_function = NULL;
+    rl_prep_terminal(1);
+    mark_pastes(true);
+}
+
+static void give_modes_back(void)
+{
+    mark_pastes(false);
+    rl_deprep_terminal();
+}
+
 /* A terminal_key_fn. */
 static void key_pressed(enum terminal_key key, unsigned number)
 {
@@ -331,6 +356,7 @@ int terminal_open(const char *prompt, const struct terminal_hooks *hooks)
     bind_keys();
     using_history();
     stifle_history(HISTORY_MAX);
+    hold_modes();
     rl_callback_handler_install(prompt, line_done);
     terminal.open = true;
     return 0;
@@ -345,6 +371,7 @@ void terminal_close(void)
         rl_clear_visible_line();
     rl_callback_handler_remove();
     fflush(stdout);
+    give_modes_back();
     rl_clear_history();
     buffer_deinit(&terminal.queue);
     buffer_deinit(&terminal.paste);
@@ -384,14 +411,14 @@ void terminal_pause(void)
     if (!is_full_screen())
         rl_clear_visible_line();
     fflush(stdout);
-    rl_deprep_terminal();
+    give_modes_back();
 }
 
 void terminal_resume(void)
 {
     if (!terminal.open)
         return;
-    rl_prep_terminal(1);
+    hold_modes();
     rl_resize_terminal();
     show_again();
 }

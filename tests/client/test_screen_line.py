@@ -3,6 +3,8 @@ that the server cannot take now or does not take at all.
 
 SPDX-License-Identifier: GPL-3.0-or-later
 """
+import threading
+
 import pytest
 
 from multichat import built_with
@@ -73,6 +75,31 @@ def test_pasted_text_as_one_message_or_none(people):
     lines = alice.wait_for("<alice> on one line( |$)")
     assert not any("not this" in line for line in lines)
     leave(alice)
+
+
+@pytest.mark.parametrize("mode", ["--line", None])
+def test_nothing_typed_is_echoed_by_the_terminal(people, mode):
+    """While a line is dealt with, too: it would stand across the screen."""
+    alice = people.client("alice").fullscreen(people.address, *([mode] if mode else []))
+    people.terminals.append(alice)
+    alice.wait_lines(lambda lines: any(line.startswith(">") for line in lines), "a prompt")
+    done, seen = threading.Event(), []
+
+    def watch():
+        while not done.is_set():
+            seen.append(alice.echoes())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for number in range(20):
+        alice.type("line %d\r" % number)
+    alice.wait_for("line 19( |$)")
+    done.set()
+    watcher.join()
+    assert seen and not any(seen)
+    leave(alice)
+    assert alice.raw.count(b"\x1b[?2004h") == alice.raw.count(b"\x1b[?2004l") > 0, \
+        "what is pasted is marked, as long as multichat runs"
 
 
 def test_search_finds_upwards(people):
