@@ -54,7 +54,7 @@ const struct command command_table[] = {
      "Invite a user into a room, which lets him into a closed one."},
     {"rooms", "", 0, 0, OPTION_CONTROL, REACH_DAEMON, PATIENCE, command_rooms,
      "List the rooms with how many of their members are present."},
-    {"status", "", 0, 0, OPTION_CONTROL, REACH_DAEMON, PATIENCE, command_status,
+    {"status", "", 0, 0, OPTION_CONTROL | OPTION_ALL, REACH_DAEMON, PATIENCE, command_status,
      "Show what the daemon and its storage are doing."},
     {"top", "", 0, 0, OPTION_CONTROL | OPTION_ONCE, REACH_DAEMON, PATIENCE_LIVE, command_top,
      "Show who is connected and what the daemon is doing, refreshed every second."},

@@ -42,6 +42,7 @@ enum reach {
     X(BATCH, batch, "batch", "FILE",                                                               \
       "add many: lines of userid:password[:name]; - is standard input")                            \
     X(REASON, reason, "reason", "TEXT", "what he is told")                                         \
+    X(ALL, all, "all", NULL, "show what is 0, too, a line each")                                   \
     X(ONCE, once, "once", NULL, "print one picture and end")                                       \
     X(DRIVER, driver, "driver", "DRIVER", "sqlite or mysql (default: the configured one)")         \
     X(ADMIN_USER, admin_user, "admin-user", "U",                                                   \

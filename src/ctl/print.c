@@ -88,8 +88,7 @@ int print_refusal(const struct ctl *ctl, const json_t *answer)
                          error);
 }
 
-/* Columns of a terminal that `text` takes once it is cleaned. */
-static size_t width_of(const char *text)
+size_t text_width(const char *text)
 {
     int width = u8_strwidth((const uint8_t *)text, "UTF-8");
 
@@ -101,14 +100,14 @@ void print_table(FILE *stream, unsigned columns, const char *const *cells, size_
     size_t widths[TABLE_COLUMNS_MAX] = {0};
 
     for (size_t i = 0; i < rows * columns; i++)
-        if (width_of(cells[i]) > widths[i % columns])
-            widths[i % columns] = width_of(cells[i]);
+        if (text_width(cells[i]) > widths[i % columns])
+            widths[i % columns] = text_width(cells[i]);
     for (size_t i = 0; i < rows * columns; i++) {
         print_clean(stream, cells[i]);
         if (i % columns == columns - 1)
             fputc('\n', stream);
         else
-            fprintf(stream, "%*s", (int)(widths[i % columns] - width_of(cells[i]) + 2), "");
+            fprintf(stream, "%*s", (int)(widths[i % columns] - text_width(cells[i]) + 2), "");
     }
 }
 

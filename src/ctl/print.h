@@ -28,6 +28,9 @@ void print_json(const json_t *answer);
 /* `text` without control characters. */
 void print_clean(FILE *stream, const char *text);
 
+/* Columns of a terminal that `text` takes once it is cleaned. */
+size_t text_width(const char *text);
+
 /* A table of `columns` aligned columns: cells row by row, the first row being the titles. */
 #define TABLE_COLUMNS_MAX 8
 void print_table(FILE *stream, unsigned columns, const char *const *cells, size_t rows);

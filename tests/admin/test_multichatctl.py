@@ -17,7 +17,7 @@ import subprocess
 
 import pytest
 
-from multichat import PATIENCE, program
+from multichat import PATIENCE, V1Client, program, wait_until
 from sites import OK, REFUSED, USAGE, UNREACHABLE, NO_DAEMON, KOREAN, Site, DaemonSite, drivers, needs_mysql
 
 pytestmark = pytest.mark.skipif("sqlite" not in drivers(), reason="built without SQLite")
@@ -632,11 +632,38 @@ def test_daemon_status():
                                  re.MULTILINE), (section, key)
         assert set(answer) == {"ok", "storage", "daemon", "tls", "presence", "connections",
                                "queues", "rates", "counters"}
-        told = site.run("status")
-        assert "storage\n" in told.stdout and "sqlite" in told.stdout
+        told = site.run("status", "--all")
+        assert "\nstorage\n" in "\n" + told.stdout and "sqlite" in told.stdout
         assert told.stderr == ""
+        for key in answer["counters"]:
+            assert re.search(r"^  %s +\d+$" % key, told.stdout, re.MULTILINE), key
         site.daemon.stop()
         site.run("status", code=NO_DAEMON)
         assert site.userids() == []
+    finally:
+        site.close()
+
+
+def test_the_state_of_a_daemon_fits_a_terminal():
+    """What was counted is in it, and what is 0 is not."""
+    site = DaemonSite()
+    try:
+        told = site.run("status").stdout
+        lines = told.splitlines()
+        assert sum(1 + (len(line) - 1) // 80 for line in lines) < 24, told
+        assert max(len(line) for line in lines if "fingerprint" not in line) <= 80, told
+        assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
+            key for key in site.json("status") if key != "ok"]
+        assert "fingerprint " + site.json("status")["tls"]["fingerprint"] in told
+        assert not re.search(r" 0(\.0+)?(,|$)", told, re.MULTILINE), told
+        assert "writes-" not in told
+        site.daemon.add_users("alice")
+        with contextlib.closing(V1Client(site.daemon, "alice")) as alice:
+            alice.poll()
+            wait_until(lambda: site.json("status")["counters"]["polls-accepted"], "the poll counts")
+        counters = site.json("status")["counters"]
+        counted = [key for key, count in counters.items() if count]
+        told = site.run("status").stdout.partition("counters")[2]
+        assert counted and re.findall(r"([a-z-]+) \d+", told) == counted
     finally:
         site.close()

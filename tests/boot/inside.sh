@@ -143,7 +143,7 @@ test_users_are_made_by_multichatctl() {
 
 test_certificate_and_secret_are_made_or_handed_over() {
     local credstore=/etc/credstore/multichat
-    multichatctl status | grep -qE '^ *source +self-signed$'
+    multichatctl status --all | grep -qE '^ *source +self-signed$'
     [ "$(stat -c '%a %U' /var/lib/multichat/key.pem)" = "600 multichat" ]
     [ "$(stat -c '%a %U' /var/lib/multichat/server-secret)" = "600 multichat" ]
     mkdir -p -m 0700 /etc/credstore
@@ -151,10 +151,10 @@ test_certificate_and_secret_are_made_or_handed_over() {
         -keyout $credstore.tls-key -out $credstore.tls-certificate
     (umask 077 && head -c 32 /dev/urandom >$credstore.server-secret)
     systemctl restart $service
-    multichatctl status | grep -qE '^ *source +credentials$'
+    multichatctl status --all | grep -qE '^ *source +credentials$'
     rm $credstore.tls-key $credstore.tls-certificate $credstore.server-secret
     systemctl restart $service
-    multichatctl status | grep -qE '^ *source +self-signed$'
+    multichatctl status --all | grep -qE '^ *source +self-signed$'
 }
 
 test_a_message_passes_between_two_users() {
