@@ -92,7 +92,7 @@ static enum sql_status tell(struct sql_connection *connection, struct rename_req
                             uint64_t conversation, bool is_stored)
 {
     char key[MESSAGE_KEY_MAX + 1];
-    struct message notice = *rename->pattern, *stored = NULL;
+    struct message notice = message_contents(rename->pattern), *stored = NULL;
     enum sql_status status;
 
     notice.conversation = conversation;

@@ -58,7 +58,7 @@ static enum sql_status copy(struct sql_connection *connection, const struct mess
 enum sql_status store_notice(struct sql_connection *connection, struct request *request,
                              const struct message *notice, struct message **ret)
 {
-    struct message message = *notice;
+    struct message message = message_contents(notice);
     uint64_t now = clock_real_ms();
     struct log_end end;
     enum sql_status status = lock_end(connection, notice->conversation, &end);
@@ -88,7 +88,7 @@ enum sql_status find_notice(struct sql_connection *connection, const struct mess
                             struct message **ret)
 {
     struct sql_value values[2 * SQL_PADDED];
-    struct message message = *notice;
+    struct message message = message_contents(notice);
     enum sql_status status;
 
     *ret = NULL;

@@ -350,7 +350,7 @@ static void complete_notice(const struct order_request *order, struct message *n
 {
     const struct conversation_record *room = &order->result.room.conversation;
 
-    *notice = *order->order.notice;
+    *notice = message_contents(order->order.notice);
     notice->conversation = room->id;
     notice->room = bytes_of("");
     notice->where = bytes_of("");

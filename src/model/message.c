@@ -42,6 +42,15 @@ int message_new(const struct message *from, struct message **ret)
     return 0;
 }
 
+struct message message_contents(const struct message *message)
+{
+    const size_t counter = offsetof(struct message, conversation);
+    struct message values = {.references = 0};
+
+    memcpy((char *)&values + counter, (const char *)message + counter, sizeof(values) - counter);
+    return values;
+}
+
 struct message *message_ref(struct message *message)
 {
     assert(message->references > 0);

@@ -54,5 +54,9 @@ struct message *message_ref(struct message *message);
 /* Drops a reference, frees with the last; takes NULL. */
 void message_unref(struct message *message);
 
+/* What it says, in a struct that counts no references; the strings stay its own. Another thread may
+ * take and drop references meanwhile. */
+struct message message_contents(const struct message *message);
+
 /* Bytes of memory it takes. */
 size_t message_size(const struct message *message);
