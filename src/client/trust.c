@@ -19,6 +19,8 @@ struct trust {
     char *server;                /* HOST:PORT, as in known_servers */
     char *path;                  /* of known_servers, for the user */
     int folder;                  /* that holds it; -1 when nothing is pinned */
+    trust_confirm_fn confirm;    /* NULL: what is new is learned unasked */
+    void *userdata;
 };
 
 /* What is wrong with a file of the user's, in words; -errno. */
@@ -117,6 +119,12 @@ void trust_close(struct trust *trust)
     free(trust);
 }
 
+void trust_set_confirm(struct trust *trust, trust_confirm_fn confirm, void *userdata)
+{
+    trust->confirm = confirm;
+    trust->userdata = userdata;
+}
+
 struct tls_context *trust_context(const struct trust *trust)
 {
     return trust->context;
@@ -164,8 +172,14 @@ static enum trust_verdict judge_new(const struct trust *trust, const char *shown
 {
     struct known_server known;
     char reason[128];
-    int r = known_servers_learn(trust->folder, trust->server, shown, &known);
+    int r;
 
+    if (trust->confirm && !trust->confirm(trust->userdata, trust->server, shown)) {
+        *ret_text =
+            format("%s is not the server that is meant; nothing was told to it", trust->server);
+        return TRUST_REFUSED;
+    }
+    r = known_servers_learn(trust->folder, trust->server, shown, &known);
     if (r == 1) /* another process was faster */
         return judge_known(trust, shown, &known, ret_text);
     if (r < 0) {
@@ -173,6 +187,8 @@ static enum trust_verdict judge_new(const struct trust *trust, const char *shown
                            trust->path, strerror_r(-r, reason, sizeof(reason)));
         return TRUST_REFUSED;
     }
+    if (trust->confirm) /* he has seen it */
+        return TRUST_LEARNED;
     *ret_text = format("the server %s is seen for the first time, and from now on known by its "
                        "certificate:\n"
                        "%s\n"

@@ -24,10 +24,16 @@
 
 struct trust;
 
+/* Asks the user whether a server that is seen for the first time is the one he means; `shown` is
+ * its fingerprint. It may take its time: what is at the other end has been told nothing. */
+typedef bool (*trust_confirm_fn)(void *userdata, const char *server, const char *shown);
+
 /* 0, or -errno with the reason in words (freed by the caller, NULL only when memory is out). The
  * settings are borrowed. */
 MUST_USE int trust_open(const struct settings *settings, struct trust **ret, char **ret_error);
 void trust_close(struct trust *trust); /* takes NULL */
+/* To be set while one thread alone judges. Without it a server is learned unasked. */
+void trust_set_confirm(struct trust *trust, trust_confirm_fn confirm, void *userdata);
 
 /* What to open TLS sessions with; NULL: plain connections. */
 struct tls_context *trust_context(const struct trust *trust);

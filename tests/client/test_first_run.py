@@ -13,6 +13,8 @@ from screen import Terminal
 
 __all__ = ["client", "server"]  # the fixtures
 
+MEANT = r"^Is this the server you mean\? \[Y/n\]:"
+
 
 @pytest.fixture
 def begin(client, server):
@@ -51,6 +53,7 @@ def test_what_is_asked_is_kept(client, server, begin):
     answer(terminal, "(?i)^password", PASSWORD)
     terminal.wait_for("seen for the first time")
     terminal.wait_for(server.fingerprint[:40])
+    answer(terminal, MEANT, "")
     answer(terminal, "^Keep the password", "y")
     terminal.wait_for("^Written to")
     assert quit_of(terminal)[0] == 0
@@ -78,6 +81,7 @@ def test_what_is_wrong_is_asked_again(client, server, begin):
     answer(terminal, r"^Server .*\[127.0.0.1\]: *$", "")
     answer(terminal, r"^Your userid there \[a lice\]: *$", "alice")
     answer(terminal, "(?i)^password", "wrong")
+    answer(terminal, MEANT, "y")
     terminal.wait_for("wrong user or password")
     answer(terminal, r"^Server .*\[127.0.0.1\]: *$", "")
     answer(terminal, r"^Your userid there \[alice\]: *$", "")
@@ -99,6 +103,22 @@ def test_a_server_is_looked_up_before_anything_else_is_asked(client, server, beg
     answer(terminal, r"^Server .*\[no.such.invalid.\]: *$", "127.0.0.1")
     answer(terminal, "^Your userid", "\x04")
     assert terminal.end()[0] == 2 and server.verbs == []
+
+
+def test_nothing_secret_goes_to_a_server_that_is_not_meant(client, server, begin):
+    terminal = begin()
+    answer(terminal, "^Server", "127.0.0.1")
+    answer(terminal, "^Your userid", "alice")
+    answer(terminal, "(?i)^password", PASSWORD)
+    answer(terminal, MEANT, "n")
+    terminal.wait_for("is not the server that is meant; nothing was told to it")
+    answer(terminal, r"^Server .*\[127.0.0.1\]: *$", "")
+    answer(terminal, r"^Your userid there \[alice\]: *$", "")
+    answer(terminal, "(?i)^password", PASSWORD)
+    # It was not learned.
+    answer(terminal, MEANT, "\x03")
+    assert terminal.end()[0] == 2
+    assert server.verbs == [] and not os.path.exists(config(client))
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["interrupt", "end"])

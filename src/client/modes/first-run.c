@@ -1,7 +1,8 @@
 /* The first run at a terminal: see first-run.h.
  *
- * The session that is got here is that of the device, so that the program goes on without asking
- * for the password again.
+ * The password is sent only when the user has said that the server is the one he
+ * means. The session that is got here is that of the device, so that the program goes on without
+ * asking for the password again.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/modes/first-run.h"
@@ -75,14 +76,16 @@ static bool ask(const char *question, char **value, int stop_fd)
     return true;
 }
 
-/* False: no, or the user gave up. */
-static bool ask_whether(const char *question, int stop_fd)
+/* `usual` is what an empty answer means. False: no, or the user gave up. */
+static bool ask_whether(const char *question, bool usual, int stop_fd)
 {
     char answer[ANSWER_MAX];
 
-    printf("%s [y/N]: ", question);
+    printf("%s [%s]: ", question, usual ? "Y/n" : "y/N");
     fflush(stdout);
-    return read_answer(stop_fd, answer) && (answer[0] == 'y' || answer[0] == 'Y');
+    if (!read_answer(stop_fd, answer))
+        return false;
+    return answer[0] == '\0' ? usual : answer[0] == 'y' || answer[0] == 'Y';
 }
 
 /* False: there is no such server, which the user has been told. */
@@ -144,6 +147,13 @@ static int ask_password(const struct invocation *invocation, int stop_fd,
 /* -- signing on ---------------------------------------------------------------------------------
  */
 
+struct signing {
+    const struct invocation *invocation;
+    struct account *account;
+    int stop_fd;
+    bool meant; /* the user has said so of the server */
+};
+
 /* An exchange_fn: whatever is answered, it is to somebody who is signed on. */
 static void told(void *userdata, const struct exchange_report *report)
 {
@@ -153,13 +163,14 @@ static void told(void *userdata, const struct exchange_report *report)
         errand->code = EXIT_DONE;
 }
 
-static int try_account(const struct invocation *invocation, struct account *account, int stop_fd)
+static int try_account(const struct signing *signing)
 {
     const struct v2_frame request = {.verb = V2_VERB_ROOMS};
     struct errand errand;
     int code = EXIT_SYSTEM;
 
-    if (errand_init(&errand, invocation, account, NULL, NULL, NULL, stop_fd) < 0)
+    if (errand_init(&errand, signing->invocation, signing->account, NULL, NULL, NULL,
+                    signing->stop_fd) < 0)
         return code;
     if (exchange_call(errand.exchange, &request, NULL, told, &errand) > 0)
         code = errand_run(&errand);
@@ -167,16 +178,32 @@ static int try_account(const struct invocation *invocation, struct account *acco
     return code;
 }
 
+/* A trust_confirm_fn. */
+static bool is_meant(void *userdata, const char *server, const char *shown)
+{
+    struct signing *signing = userdata;
+
+    printf("The server %s is seen for the first time. Its certificate is\n%s\n"
+           "(\"multichatctl status\" on the server shows the true one)\n",
+           server, shown);
+    signing->meant = ask_whether("Is this the server you mean?", true, signing->stop_fd);
+    return signing->meant;
+}
+
 /* Signs on with what was answered. An enum exit_code; the user has been told. */
-static int sign_on(const struct invocation *invocation, const char *password, int stop_fd)
+static int sign_on(struct signing *signing, const char *password)
 {
     struct sending sending;
-    int code = sending_open_as_device(&invocation->settings, &sending);
+    int code = sending_open_as_device(&signing->invocation->settings, &sending);
 
     if (code != EXIT_DONE)
         return code;
+    signing->account = sending.account;
+    trust_set_confirm(sending.trust, is_meant, signing);
     account_give_password(sending.account, password);
-    code = try_account(invocation, sending.account, stop_fd);
+    code = try_account(signing);
+    if (code == EXIT_NETWORK && signing->meant) /* the server did not wait for the answer */
+        code = try_account(signing);
     sending_close(&sending);
     return code;
 }
@@ -230,7 +257,7 @@ static int keep_password(struct settings *settings, int folder, const char *path
     int r;
 
     if (settings->password_file[0] || settings->password_command[0] ||
-        !ask_whether("Keep the password in a file that only you can read", stop_fd))
+        !ask_whether("Keep the password in a file that only you can read", false, stop_fd))
         return 0;
     if (asprintf(&file, "%s/" PASSWORD_FILE, path) < 0)
         return -ENOMEM;
@@ -287,10 +314,11 @@ int first_run(struct invocation *invocation, int stop_fd)
 
     printf("Nothing says yet which server is yours. A few questions; ^C ends.\n");
     while (code != EXIT_DONE) {
+        struct signing signing = {.invocation = invocation, .stop_fd = stop_fd};
         if (!ask_who(&invocation->settings, stop_fd) ||
             ask_password(invocation, stop_fd, password) < 0)
             return EXIT_USAGE;
-        code = sign_on(invocation, password, stop_fd);
+        code = sign_on(&signing, password);
         if (code == EXIT_DONE)
             keep_answers(&invocation->settings, password, stop_fd);
         explicit_bzero(password, sizeof(password));

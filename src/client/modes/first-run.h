@@ -1,6 +1,6 @@
 /* The first run at a terminal, when nothing says yet where the server is: asks for it, for the
- * userid and the password, signs on, which shows the server's fingerprint, and writes the
- * configuration.
+ * userid and the password, and whether the server that is found is the one that is meant, signs on,
+ * and writes the configuration.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
