@@ -260,6 +260,7 @@ void arriving_show(struct input *input)
         input_tell(input, NULL, "%s", waiting->text);
         free(waiting);
     }
-    if (!input->unshown)
+    /* On a full screen nothing is painted any more: what comes waits for the next run. */
+    if (!input->unshown && !(input->full_screen && input->stop))
         show_messages(input);
 }

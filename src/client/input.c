@@ -93,7 +93,7 @@ void input_mark_read(struct input *input)
     struct window *window = windows_current(&input->windows);
     uint64_t newest = screen_newest_ms(window->shown);
 
-    if (newest <= window->read_ms)
+    if (newest == 0 || newest < window->read_ms || input->unshown)
         return;
     window->read_ms = newest;
     (void)!notebook_set(&input->read, bytes_of(window->name), newest); /* a courtesy */

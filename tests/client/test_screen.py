@@ -291,6 +291,20 @@ def test_older_pages_and_the_unread_line(people):
     leave(again)
 
 
+def test_what_was_seen_as_it_came_is_read_the_next_time(people):
+    people.run("bob", "join", "#lobby")
+    leave(people.sit_down("alice", "/join #lobby"))
+    alice = people.sit_down("alice", "/join #lobby")
+    for text in ("one", "two"):
+        people.run("bob", "send", "--room", "#lobby", text)
+        alice.wait_for("<Bob> " + text)
+    leave(alice)
+    again = people.sit_down("alice", "/join #lobby")
+    lines = again.wait_for("<Bob> two")
+    assert not any("-- unread" in line for line in lines)
+    leave(again)
+
+
 def test_windows_and_keys(people):
     alice = people.sit_down("alice", "/join #one", "/join #two")
     alice.type("\x1b2")
