@@ -304,8 +304,6 @@ static enum sql_status find_subject(struct sql_connection *connection, struct or
         return status;
     if (room->conversation.id == 0 && !may_be_made)
         return refuse(order, ROOM_NO_ROOM);
-    order->result.made = order->settled && may_be_made && room->made_ms == order->asked_ms &&
-                         room->made_by == order->order.by;
     return SQL_OK;
 }
 
@@ -372,16 +370,29 @@ static enum sql_status tell(struct sql_connection *connection, struct order_requ
     return store_notice(connection, &order->request, &notice, &order->result.notice);
 }
 
-/* Sets `settled` if the notice is there from before. */
+/* It is there from before: the order is done, and perhaps has made the room. */
+static void settle(struct order_request *order)
+{
+    const struct room_record *room = &order->result.room;
+
+    order->settled = order->result.changed = true;
+    order->result.made = order->order.verb == ROOM_JOIN && order->order.make &&
+                         room->made_ms == order->asked_ms && room->made_by == order->order.by;
+}
+
+/* Finds the notice as it was stored, if a lost commit took effect. */
 static enum sql_status look_for_notice(struct sql_connection *connection,
                                        struct order_request *order)
 {
-    enum sql_status status = SQL_OK;
+    struct message notice;
+    enum sql_status status;
 
-    if (order->request.uncertain && order->order.notice != NULL)
-        status = find_notice(connection, order->order.notice, &order->result.notice);
-    order->settled = order->result.notice != NULL;
-    order->result.changed = order->settled;
+    if (!order->request.uncertain || order->order.notice == NULL)
+        return SQL_OK;
+    complete_notice(order, &notice);
+    status = find_notice(connection, &notice, &order->result.notice);
+    if (order->result.notice != NULL)
+        settle(order);
     return status;
 }
 
@@ -427,11 +438,11 @@ static enum sql_status order_execute(struct sql_connection *connection, struct r
 
     drop_result(order);
     request->outcome = DAL_OK;
-    status = look_for_notice(connection, order);
-    if (goes_on(order, status))
-        status = find_subject(connection, order);
+    status = find_subject(connection, order);
     if (goes_on(order, status))
         status = find_other(connection, order);
+    if (goes_on(order, status))
+        status = look_for_notice(connection, order);
     if (goes_on(order, status) && order->result.room.conversation.id == 0)
         status = make_room(connection, order);
     if (goes_on(order, status) && !order->settled)

@@ -93,6 +93,10 @@ static void take_step(struct round *round, unsigned i)
     round->made |= round->outcomes[i] == DAL_OK && result.made;
     assert_int_equal(result.notice != NULL, round->changed[i]);
     round->seqs[i] = result.notice != NULL ? result.notice->seq : 0;
+    if (result.notice != NULL && step->verb == ROOM_INVITE) {
+        assert_true(bytes_is(result.notice->room, round->room));
+        assert_int_equal(result.notice->context, result.room.conversation.id);
+    }
     message_unref(result.notice);
     message_unref(order.notice);
 }
