@@ -97,7 +97,7 @@ def test_send_without_a_server_keeps_and_the_next_run_sends_in_order(client, ser
 
 @pytest.mark.parametrize("answer", [
     error("unavailable"), error("busy"), error("uncertain"), error("timeout"), error("internal"),
-    None, b"nonsense" + ETX, b"x" * 100000],
+    None, b"sent:nonsense" + ETX, b"x" * 100000],
     ids=["unavailable", "busy", "uncertain", "timeout", "internal", "closed", "nonsense", "endless"])
 def test_what_is_not_answered_for_is_kept(client, server, answer):
     server.answer = lambda frame: answer
