@@ -5,6 +5,9 @@
 
 #include <errno.h>
 
+#define HELP_COLUMNS 58 /* there is room for them beside the members on a screen of 80 */
+#define USAGE_MAX    48
+
 static const struct row {
     const char *name;
     const char *other; /* NULL: it has no other name; one that begins with '!' goes without slash */
@@ -14,7 +17,13 @@ static const struct row {
     const char *usage;
 } rows[] = {[COMMAND_SAY] = {.name = ""},
 #define X(symbol, name, other, shape, arguments, help)                                             \
-    [COMMAND_##symbol] = {name, other, shape, arguments, help, "usage: /" name " " arguments},
+    [COMMAND_##symbol] = {name,                                                                    \
+                          other,                                                                   \
+                          shape,                                                                   \
+                          arguments,                                                               \
+                          help,                                                                    \
+                          sizeof(arguments) > 1 ? "usage: /" name " " arguments " (" help ")"      \
+                                                : "usage: /" name " (" help ")"},
             COMMAND_TABLE(X)
 #undef X
 };
@@ -135,19 +144,41 @@ const char *command_name(enum command_kind kind)
     return rows[kind].name;
 }
 
+/* How a command is typed. */
+static void format_usage(const struct row *row, char ret[USAGE_MAX])
+{
+    snprintf(ret, USAGE_MAX, "/%s%s%s", row->name, row->arguments[0] ? " " : "", row->arguments);
+}
+
 void command_write_usage(FILE *out, enum command_kind kind)
 {
-    char usage[48];
+    const struct row *row = &rows[kind];
+    char usage[USAGE_MAX];
 
-    snprintf(usage, sizeof(usage), "/%s %s", rows[kind].name, rows[kind].arguments);
-    fprintf(out, "%-19s %s\n", usage, rows[kind].help);
+    format_usage(row, usage);
+    fprintf(out, "%s: %s", usage, row->help);
+    if (row->other)
+        fprintf(out, "; also %s%s", row->other[0] == '!' ? "" : "/", row->other);
+    fputc('\n', out);
 }
 
 void command_write_help(FILE *out)
 {
-    for (enum command_kind kind = COMMAND_SAY + 1; kind < COMMAND_COUNT; kind++)
-        command_write_usage(out, kind);
-    fputs("!whisper, !change and !member are /whisper, /nick and /names.\n"
-          "Any other line is sent; one that begins with // with one /.\n",
+    char usage[USAGE_MAX];
+    size_t column = 0, len;
+
+    for (enum command_kind kind = COMMAND_SAY + 1; kind < COMMAND_COUNT; kind++) {
+        format_usage(&rows[kind], usage);
+        len = strlen(usage);
+        if (column > 0 && column + 2 + len > HELP_COLUMNS) {
+            fputc('\n', out);
+            column = 0;
+        }
+        column += (size_t)fprintf(out, "%s%s", column > 0 ? "  " : "", usage);
+    }
+    fputs("\n"
+          "/help COMMAND tells what it does; /help keys: the keys.\n"
+          "!whisper, !change, !member are /whisper, /nick, /names.\n"
+          "Other lines are sent; one that begins with // with one /.\n",
           out);
 }

@@ -27,7 +27,8 @@ enum command_shape {
     X(WHISPER, "whisper", "!whisper", COMMAND_WORD_TEXT, "USER TEXT",                              \
       "say it in this room to USER alone")                                                         \
     X(TO, "to", "query", COMMAND_MAYBE_WORD, "[TO]", "talk to a user, a #room or * from now on")   \
-    X(NICK, "nick", "!change", COMMAND_WORD, "NAME", "change the name that others see")            \
+    X(NICK, "nick", "!change", COMMAND_WORD, "NAME",                                               \
+      "change the name that others see; no blank in it")                                           \
     X(NAMES, "names", "!member", COMMAND_MAYBE_WORD, "[#ROOM]", "name the members of a room")      \
     X(WHO, "who", NULL, COMMAND_MAYBE_WORD, "[#ROOM]", "list the members, and who is here")        \
     X(TOPIC, "topic", NULL, COMMAND_MAYBE_TEXT, "[TEXT]",                                          \
@@ -42,13 +43,14 @@ enum command_shape {
       "show today, yesterday, 2026-11-21; 50: the last; 10-20")                                    \
     X(SEARCH, "search", NULL, COMMAND_MAYBE_TEXT, "[TEXT]", "find it upwards; alone: further up")  \
     X(IGNORE, "ignore", NULL, COMMAND_MAYBE_WORD, "[USER]",                                        \
-      "hide what USER says; alone: list whom")                                                     \
-    X(UNIGNORE, "unignore", NULL, COMMAND_WORD, "USER", "show it again")                           \
+      "hide what USER says from now on; alone: list whom")                                         \
+    X(UNIGNORE, "unignore", NULL, COMMAND_WORD, "USER", "hide no more; /history has the rest")     \
     X(WIN, "win", "window", COMMAND_MAYBE_WORD, "[N|NAME|close]",                                  \
       "go to a window; alone: list; close: this one")                                              \
     X(CLEAR, "clear", NULL, COMMAND_ALONE, "", "empty this window; the history stays")             \
     X(STATUS, "status", NULL, COMMAND_ALONE, "", "tell how this client and the server stand")      \
-    X(HELP, "help", NULL, COMMAND_MAYBE_WORD, "[COMMAND]", "show this")                            \
+    X(HELP, "help", NULL, COMMAND_MAYBE_WORD, "[COMMAND|keys]",                                    \
+      "name the commands; tell one, or the keys")                                                  \
     X(QUIT, "quit", "exit", COMMAND_ALONE, "", "end multichat")
 
 enum command_kind {
@@ -76,6 +78,6 @@ const char *command_name(enum command_kind kind);
 /* The command of that name, its slash or '!' left out or not; -ENOENT. */
 MUST_USE int command_find(struct bytes name);
 
-/* One line for each command, and what else there is to know; or the one line of `kind`. */
+/* All commands, briefly, and what else there is to know; or what `kind` does, in a line. */
 void command_write_help(FILE *out);
 void command_write_usage(FILE *out, enum command_kind kind);

@@ -29,6 +29,10 @@ static const char keys[] = "Tab                 complete a name, a room or a com
                            "Ctrl-L              paint the screen anew\n"
                            "Ctrl-C              empty the line; twice: end multichat\n";
 
+static const char line_keys[] = "Tab                 complete a name, a room or a command\n"
+                                "Up, Down, Ctrl-R    take a typed line again, or find one\n"
+                                "Ctrl-C, Ctrl-D      end multichat\n";
+
 bool doing_is_blank(struct bytes text)
 {
     size_t i = 0;
@@ -417,6 +421,10 @@ static void do_help(struct input *input, const struct command *command)
     size_t size;
     FILE *out;
 
+    if (bytes_is(command->word, "keys")) {
+        input_print(input, input->full_screen ? keys : line_keys);
+        return;
+    }
     if (kind < 0) {
         input_refuse(input, NULL, "there is no such command; /help shows them");
         return;
@@ -428,8 +436,6 @@ static void do_help(struct input *input, const struct command *command)
         command_write_help(out);
     else
         command_write_usage(out, (enum command_kind)kind);
-    if (kind == COMMAND_SAY && input->full_screen)
-        fputs(keys, out);
     print_text(input, out, &text);
 }
 

@@ -98,10 +98,27 @@ static void test_every_command_has_help(void **state)
     assert_int_equal(fclose(out), 0);
     for (int kind = COMMAND_SAY + 1; kind < COMMAND_COUNT; kind++) {
         char name[32];
-        snprintf(name, sizeof(name), "/%s ", command_name((enum command_kind)kind));
-        assert_non_null(strstr(text, name));
-        assert_int_equal(command_find((struct bytes){name, strlen(name) - 1}), kind);
+        snprintf(name, sizeof(name), "/%s", command_name((enum command_kind)kind));
+        const char *found = strstr(text, name);
+        assert_non_null(found);
+        assert_non_null(strchr(" \n", found[strlen(name)]));
+        assert_int_equal(command_find(bytes_of(name)), kind);
     }
+    free(text);
+}
+
+/* All of it is seen at once beside the members of a screen of 80 columns and 24 rows. */
+static void test_help_is_short(void **state)
+{
+    char *text = NULL;
+    size_t size, rows = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    command_write_help(out);
+    assert_int_equal(fclose(out), 0);
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1, rows++)
+        assert_true(strcspn(line, "\n") <= 58);
+    assert_in_range(rows, 1, 18);
     free(text);
 }
 
@@ -178,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_exclaimed_commands),
         cmocka_unit_test(test_every_command_has_help),
+        cmocka_unit_test(test_help_is_short),
         cmocka_unit_test_setup_teardown(test_completion, make_windows, free_windows),
     };
 

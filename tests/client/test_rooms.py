@@ -197,10 +197,11 @@ def test_what_cannot_be_meant_is_told(people):
                         ("/access ajar #x", "usage: /access"),
                         ("/win 9", "there is no such window"), ("/nosuch", "there is no such command"),
                         ("/help nosuch", "there is no such command"), ("/invite", "usage: /invite"),
+                        ("/nick Bob Smith", "usage: /nick NAME .*no blank"),
                         ("/to a/b", "a whisper goes to")):
         alice.type(line + "\r")
         alice.wait_for("^-- " + words)
     alice.type("/help join\r")
-    alice.wait_for("^/join #ROOM +enter a room")
+    alice.wait_for("^/join #ROOM: enter a room")
     alice.type("/win\r")
     alice.wait_for(r"^\*  1 everyone$")

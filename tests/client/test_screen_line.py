@@ -37,6 +37,18 @@ def test_tab_completes_commands_rooms_and_people(people):
     leave(alice)
 
 
+def test_help_is_seen_at_once(people):
+    alice = people.sit_down("alice", "/join #lobby")
+    alice.type("/help\r")
+    lines = alice.wait_for("^-- Other lines are sent; one that begins with // with one /\\.")
+    assert any(line.startswith("-- /join #ROOM  /part [#ROOM]  /msg TO TEXT") for line in lines)
+    alice.type("/help keys\r")
+    alice.wait_for("^-- PgUp, PgDn")
+    alice.type("/help nick\r")
+    alice.wait_for("^-- /nick NAME: change the name .*")
+    leave(alice)
+
+
 def test_ctrl_c_ends_what_is_meant(people):
     alice = people.sit_down("alice")
     alice.type("half a line")
