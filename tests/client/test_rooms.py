@@ -129,7 +129,8 @@ def test_history_by_day_and_count_and_number(people):
     wait_until(lambda: not alice.client.kept(), "the outbox to be empty")
     alice.type("/history 2\r")
     lines = alice.wait_for("^2 messages; there are older ones$")
-    assert [re.sub(".*I: ", "", line) for line in lines[-4:-2]] == ["entry 3", "entry 4"]
+    end = [line[:11] for line in lines].index("2 messages;")  # the prompt may be yet to come
+    assert [re.sub(".*I: ", "", line) for line in lines[end - 2:end]] == ["entry 3", "entry 4"]
     alice.type("/history 2-3\r")  # number 1 is that alice has joined
     lines = alice.wait_lines(lambda lines: lines[-2] == "2 messages", "the second answer")
     assert [re.sub(".*I: ", "", line) for line in lines[-4:-2]] == ["entry 0", "entry 1"]
