@@ -248,7 +248,7 @@ def test_send_to_a_room_and_from_a_file(client, server):
     assert server.stored == [("#lobby", "a text"), ("#1", "x\ny"), ("#a/bob", "of a file")]
     assert client.run(server, "send", "bob", "text", "--file", path).returncode == 2
     result = client.run(server, "send", "bob", "--file", path + "x")
-    assert result.returncode == 2 and "No such file" in result.stderr
+    assert result.returncode == 2 and path + "x: No such file" in result.stderr
     assert len(server.stored) == 3
 
 

@@ -238,7 +238,9 @@ static int run_with(const struct invocation *invocation, struct account *account
 
     buffer_init(&input, CLIENT_TEXT_MAX + 3);
     refusal = take_text(invocation, &input, stop_fd, &text, words, sizeof(words));
-    if (refusal)
+    if (refusal && invocation->file)
+        errand_say("not sent: %s: %s", invocation->file, refusal);
+    else if (refusal)
         errand_say("not sent: %s", refusal);
     else
         code = send_text(&send, text);
