@@ -92,11 +92,13 @@ static void show_again(void)
 bool terminal_interrupt(void)
 {
     bool empty = rl_end == 0 && !RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH);
-    bool asked = terminal.asking;
+    bool meant = terminal.asking || terminal.pasting;
 
     terminal.asking = false;
+    terminal.pasting = false; /* its end may have been flushed with what was typed before ^C */
+    buffer_deinit(&terminal.paste);
     if (empty)
-        return asked;
+        return meant;
     rl_callback_sigcleanup();
     rl_replace_line("", 1);
     rl_restore_prompt();

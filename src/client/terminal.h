@@ -74,7 +74,8 @@ void terminal_set_prompt(const char *prompt);
 /* Gives what is typed next to hooks.answered(), until that says that it is over. */
 void terminal_ask(void);
 
-/* Ends what is asked, and empties the line being typed. False: there was nothing. */
+/* Ends what is asked or being pasted, and empties the line being typed. False: there was nothing.
+ */
 bool terminal_interrupt(void);
 
 /* Gives the terminal to somebody else for a while, and takes it again. Harmless when it is not

@@ -59,6 +59,8 @@ def test_ctrl_c_ends_what_is_meant(people):
     alice.wait_for("^paste 2 lines to everyone")
     alice.type("\x03")
     alice.wait_lines(lambda lines: not any("paste 2" in line for line in lines), "no question")
+    alice.type(PASTE + "the end of this has been lost")
+    alice.type("\x03")
     alice.type("y")  # is text again
     alice.wait_for("^> y$")
     alice.type("\x15")
