@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define OFFSET_KEPT_MS 5000 /* the file is not written anew for a smaller change of it */
+#define DISMISSAL_MS   2000 /* connections that are closed within it were closed by one deed */
 
 struct account {
     const struct settings *settings;
@@ -34,7 +35,8 @@ struct account {
     bool has_password;
     char password[V2_PASSWORD_MAX + 1];
     enum account_refusal refusal;
-    char *told; /* the refusal, as the user was told it */
+    char *told;            /* the refusal, as the user was told it */
+    uint64_t dismissed_ms; /* when the user was told last that connections were closed; 0: never */
 };
 
 /* What the server's time is ahead of a clock of ours. */
@@ -126,6 +128,31 @@ void account_tell(struct account *account, const char *text)
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
         account->hooks.notice(account->hooks.userdata, line);
     free(copy);
+}
+
+/* What is said of no request, but of the connection. */
+static bool is_dismissal(const struct v2_frame *frame)
+{
+    return frame->verb == V2_VERB_ERR && bytes_is(frame->key, "-") &&
+           proto_error_from_code(frame->code) == PROTO_ERROR_NOT_ALLOWED;
+}
+
+void account_heed_dismissal(struct account *account, const struct v2_frame *frame)
+{
+    char text[V2_REASON_MAX + 64];
+    uint64_t now_ms = clock_boot_ms();
+    bool told;
+
+    if (!is_dismissal(frame))
+        return;
+    pthread_mutex_lock(&account->lock);
+    told = account->dismissed_ms > 0 && now_ms - account->dismissed_ms < DISMISSAL_MS;
+    account->dismissed_ms = now_ms;
+    pthread_mutex_unlock(&account->lock);
+    if (told)
+        return;
+    snprintf(text, sizeof(text), "the server closed the connection: %.*s", BYTES_ARG(frame->text));
+    account_tell(account, text);
 }
 
 /* Lets everybody who waits look again. */

@@ -56,6 +56,10 @@ const char *account_device(const struct account *account);
 /* Tells the user each line of `text`. */
 void account_tell(struct account *account, const char *text);
 
+/* The server may be about to close the connection on which `frame` came, for a reason that the user
+ * is told: once, however many connections are closed for it. Anything else is passed over. */
+void account_heed_dismissal(struct account *account, const struct v2_frame *frame);
+
 /* -- the session ------------------------------------------------------------------------------ */
 
 /* False: there is none now. `ret` may be NULL. */

@@ -359,6 +359,7 @@ static enum link_event take_frame(struct link *link, struct bytes bytes, uint64_
         return broken(link, "it says something else than multichat's protocol");
     if (link->state == LINK_RESUMING || link->state == LINK_GREETING)
         return answered(link, &frame, now);
+    account_heed_dismissal(link->account, &frame);
     *ret = frame;
     return LINK_FRAME;
 }

@@ -36,8 +36,10 @@ enum push_verdict push_dialogue_take(struct push_dialogue *dialogue, struct byte
     case V2_VERB_NOTE:
         *ret = parsed;
         return PUSH_MESSAGE;
-    case V2_VERB_PONG:
     case V2_VERB_ERR:
+        *ret = parsed;
+        return PUSH_ERROR;
+    case V2_VERB_PONG:
     case V2_VERB_DETACHED:
         return PUSH_NOTHING;
     default:

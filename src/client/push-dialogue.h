@@ -20,6 +20,7 @@ struct push_dialogue {
 enum push_verdict {
     PUSH_PROVE,   /* `ret` is the proof to be sent */
     PUSH_MESSAGE, /* `ret` is a message */
+    PUSH_ERROR,   /* `ret` is an err, of which the user may have to know */
     PUSH_NOTHING, /* nothing is to be done */
     PUSH_BREAK,   /* not the server, or not what it may say: close */
 };

@@ -178,6 +178,8 @@ static bool take_frame(struct pushes *pushes, struct push *push, struct bytes fr
     push->deadline = now + IDLE_US;
     if (verdict == PUSH_MESSAGE)
         return session_deliver(pushes->session, &result) == 0;
+    if (verdict == PUSH_ERROR)
+        account_heed_dismissal(pushes->session->receiving->account, &result);
     if (verdict == PUSH_PROVE) {
         proven(pushes, push);
         return say(push, &result) == 0;

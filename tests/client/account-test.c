@@ -103,6 +103,26 @@ static void welcome(const char *name, uint64_t time_ms)
     account_welcome(test.account, &frame, true);
 }
 
+static void dismiss(const char *key, const char *code, const char *reason)
+{
+    const struct v2_frame frame = {.verb = V2_VERB_ERR,
+                                   .key = bytes_of(key),
+                                   .code = bytes_of(code),
+                                   .text = bytes_of(reason)};
+
+    account_heed_dismissal(test.account, &frame);
+}
+
+static void test_a_dismissal_is_told_once(void **state)
+{
+    dismiss("access", "not-allowed", "only operators of the room may do that");
+    dismiss("-", "timeout", "nothing was said");
+    assert_string_equal(test.told, "");
+    dismiss("-", "not-allowed", "go home");
+    dismiss("-", "not-allowed", "go home");
+    assert_string_equal(test.told, "the server closed the connection: go home\n");
+}
+
 static void test_the_password_is_asked_for_once(void **state)
 {
     assert_int_equal(ask(0, false), ACCOUNT_WAIT_PASSWORD);
@@ -296,6 +316,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_a_dismissal_is_told_once),
         TEST(test_the_password_is_asked_for_once),
         TEST(test_one_says_hello_and_the_others_wait),
         TEST(test_who_left_is_not_woken),

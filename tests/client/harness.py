@@ -27,6 +27,7 @@ class Address:
     """Where a daemon is, as Client wants it."""
 
     def __init__(self, daemon):
+        self.daemon = daemon
         self.host = daemon.polls[0]
         self.poll_port = daemon.polls[1]
         self.write_port = daemon.writes[1]

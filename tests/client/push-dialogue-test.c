@@ -40,7 +40,8 @@ static void test_proof_and_messages(void **state)
     assert_int_equal(frame.seq, 42);
     assert_true(bytes_is(frame.text, "a:b"));
     assert_int_equal(take(&dialogue, "pong", &frame), PUSH_NOTHING);
-    assert_int_equal(take(&dialogue, "err:busy:-:wait", &frame), PUSH_NOTHING);
+    assert_int_equal(take(&dialogue, "err:busy:-:wait", &frame), PUSH_ERROR);
+    assert_true(bytes_is(frame.text, "wait"));
     assert_int_equal(take(&dialogue, "detached", &frame), PUSH_NOTHING);
     assert_int_equal(take(&dialogue, "later:of a server to come", &frame), PUSH_NOTHING);
     assert_int_equal(take(&dialogue, MSG, &frame), PUSH_MESSAGE);

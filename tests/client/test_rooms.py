@@ -79,6 +79,14 @@ def test_a_room_from_its_making_to_its_end(people):
     alice.wait_for("^>$")
 
 
+def test_kicked_by_the_administrator(people, server):
+    alice = people("alice")
+    server.daemon.ctl("kick", "alice", "--reason", "back at one")
+    alice.wait_for("^-- the server closed the connection: back at one$")
+    alice.type("/join #again\r")
+    alice.wait_for("^-- you are in #again")
+
+
 def test_a_closed_room_takes_an_invitation(people):
     alice, bob = people("alice"), people("bob")
     alice.type("/join #cellar\r")

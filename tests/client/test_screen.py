@@ -121,6 +121,16 @@ def test_a_conversation_in_a_room(people, columns, rows):
     leave(alice)
 
 
+def test_kicked_by_the_administrator(people):
+    alice = people.sit_down("alice", "/join #lobby")
+    people.daemon.ctl("kick", "alice", "--reason", "점심 시간: back at one")
+    lines = alice.wait_for("^-- the server closed the connection: 점심 시간: back at one")
+    assert sum("closed the connection" in line for line in lines) == 1
+    alice.type("back again\r")
+    alice.wait_for("<alice> back again")
+    leave(alice)
+
+
 def test_korean_from_beginning_to_end(people):
     alice = people.sit_down("alice", "/join #수다방")
     bob = people.sit_down("bob", "/join #수다방")

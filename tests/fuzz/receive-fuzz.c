@@ -49,6 +49,7 @@ static void take(struct push_dialogue *dialogue, struct bytes frame)
         for (int way = 0; way < 4; way++)
             try_line(&result, way & 1, way & 2);
         break;
+    case PUSH_ERROR:
     case PUSH_NOTHING:
         MUST(proven);
         break;
