@@ -166,7 +166,7 @@ static const struct config_key keys[] = {
     {"limits.rooms", CONFIG_NUMBER, FIELD(limits.rooms), .fallback = "10000", .min = 1,
      .max = 1000000, .reloadable = true, .help = "rooms in all that users may make"},
     {"limits.rooms_per_user", CONFIG_NUMBER, FIELD(limits.rooms_per_user), .fallback = "100",
-     .min = 1, .max = 65536, .reloadable = true, .help = "rooms one user may be a member of"},
+     .min = 1, .max = 65536, .reloadable = true, .help = "rooms one user may be in, or have made"},
 
     RATE(handshakes, "6000", "1000", "TLS handshakes of one address"),
     RATE(signons, "6000", "1000", "sign-ons of one address"),

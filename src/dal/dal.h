@@ -251,8 +251,8 @@ struct dal_room_order {
     bool is_operator;        /* ROLE */
     bool make;               /* JOIN: make an open room if there is none; its maker is operator */
     uint64_t rooms_max;      /* JOIN: rooms in all; 0: any number */
-    uint64_t rooms_per_user; /* JOIN by a user: his rooms; INVITE: invitations that wait for one
-                                user; 0: any number */
+    uint64_t rooms_per_user; /* JOIN by a user: his rooms, and those he made; INVITE: invitations
+                                that wait for one user; 0: any number */
 
     /* Stored in the same transaction if something changes: in the room, or for INVITE in the inbox
      * of who is invited. Conversation, context, seq, time and room are filled in; it has a key, as

@@ -264,6 +264,21 @@ static enum sql_status insert_room(struct sql_connection *connection, struct ord
     return find_room(connection, order->order.by, order->order.room, &order->result.room);
 }
 
+/* Rooms outlast their members: who makes and leaves them would use up what all may make. */
+static enum sql_status may_make_no_more(struct sql_connection *connection,
+                                        const struct order_request *order, bool *ret)
+{
+    struct sql_value user[] = {sql_number(order->order.by)};
+    uint64_t limit = order->order.by != 0 ? order->order.rooms_per_user : 0;
+    enum sql_status status = has_too_many_rooms(connection, order, ret);
+
+    if (status == SQL_OK && !*ret)
+        status = is_over(connection, SQL_ROOMS_MADE_COUNT, user, limit, ret);
+    if (status == SQL_OK && !*ret)
+        status = is_over(connection, SQL_ROOM_COUNT, NULL, order->order.rooms_max, ret);
+    return status;
+}
+
 /* Under the lock on names; somebody may have been faster before. */
 static enum sql_status make_room(struct sql_connection *connection, struct order_request *order)
 {
@@ -274,9 +289,7 @@ static enum sql_status make_room(struct sql_connection *connection, struct order
 
     if (room.len < 2 || room.data[0] != '#' || room_name_refusal(name) != NULL)
         return refuse(order, ROOM_BAD_NAME);
-    status = has_too_many_rooms(connection, order, &full);
-    if (status == SQL_OK && !full)
-        status = is_over(connection, SQL_ROOM_COUNT, NULL, order->order.rooms_max, &full);
+    status = may_make_no_more(connection, order, &full);
     if (status != SQL_OK)
         return status;
     if (full)

@@ -186,6 +186,8 @@ static const struct sql_statement statements[SQL_IDS] = {
                          SAME("SELECT " ROOM_COLUMNS " FROM " ROOMS " WHERE r.name_key = ? "
                               "ORDER BY CASE WHEN c.name = ? THEN 0 ELSE 1 END, r.number LIMIT 1")},
     [SQL_ROOM_COUNT] = {"room count", "n", SAME("SELECT COUNT(*) FROM rooms")},
+    [SQL_ROOMS_MADE_COUNT] = {"rooms made count", "n",
+                              SAME("SELECT COUNT(*) FROM rooms WHERE made_by = ?")},
     [SQL_ROOM_INSERT] = {"room insert", "",
                          SAME("INSERT INTO rooms (conversation, name_key, made_by, made_ms) "
                               "VALUES (?, ?, ?, ?)")},

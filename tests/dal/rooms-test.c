@@ -164,6 +164,12 @@ static void test_limits(void **state)
     join.rooms_per_user = 0;
     join.room = bytes_of("#three");
     assert_int_equal(order(&join, NULL), ROOM_FULL);
+    /* Who leaves what he made has made it nevertheless. */
+    struct dal_room_order part = {.verb = ROOM_PART, .by = bob.id, .room = bytes_of("#two")};
+    assert_int_equal(order(&part, NULL), ROOM_FINE);
+    join.rooms_max = 0;
+    join.rooms_per_user = 1;
+    assert_int_equal(order(&join, NULL), ROOM_FULL);
     /* The administrator is not held by them. */
     assert_int_equal(member_add("#two", "alice"), DAL_OK);
     /* Nor may more than so many invitations wait for one user. */
