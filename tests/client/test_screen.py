@@ -377,6 +377,33 @@ def test_it_rings_for_whispers_and_mentions_alone(people):
     wait_until(lambda: alice.raw.count(b"\x07") == rung + 2, "a bell", alice.changed)
 
 
+@pytest.mark.parametrize("line, told", [("/whisper alice psst", "bob #lobby psst"),
+                                        ("ask alice", "bob  ask alice")])
+def test_a_command_is_run_for_whispers_and_mentions_alone(people, line, told):
+    home = people.client("alice").folder
+    config, heard = os.path.join(home, "config"), os.path.join(home, "heard")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write('notify = "echo \\"$MULTICHAT_FROM $MULTICHAT_ROOM $(cat)\\" >> %s";\n' % heard)
+    alice = people.client("alice").fullscreen(people.address, "--config", config)
+    people.terminals.append(alice)
+    alice.wait_for(r"\[1:everyone\]")
+    alice.type("/join #lobby\r")
+    alice.wait_for("you are in #lobby")
+    bob = people.sit_down("bob", "/join #lobby")
+    bob.type("nothing of note\r")
+    alice.wait_for("nothing of note")
+    bob.type(line + "\r")
+
+    def what_was_heard():
+        if not os.path.exists(heard):
+            return None
+        with open(heard, encoding="utf-8") as file:
+            return file.read()
+    wait_until(what_was_heard, "a notice")
+    assert what_was_heard() == told + "\n"
+    leave(alice)
+
+
 def test_without_colours_and_without_a_screen(people):
     client = people.client("alice")
     client.env["NO_COLOR"] = "1"
