@@ -83,6 +83,12 @@ static int output_open(const struct ctl *ctl, struct output *output)
     return output_file(ctl, path, output);
 }
 
+/* Of standard output it is told in the end, as for every command. */
+static int write_failure(const struct ctl *ctl, const struct output *output)
+{
+    return output->stream == stdout ? EXIT_USAGE : open_failure(ctl, output->path);
+}
+
 /* Puts what is whole into its place, or removes what is not. */
 static int output_close(const struct ctl *ctl, struct output *output, int code)
 {
@@ -95,7 +101,7 @@ static int output_close(const struct ctl *ctl, struct output *output, int code)
     if (code == EXIT_OK && written && output->temporary)
         written = rename(output->temporary, output->path) == 0;
     if (code == EXIT_OK && !written)
-        code = open_failure(ctl, output->path);
+        code = write_failure(ctl, output);
     if (code != EXIT_OK && output->temporary)
         unlink(output->temporary);
     free(output->temporary);
@@ -199,7 +205,7 @@ static int export_to(struct ctl *ctl, const struct dal_config *config, struct ou
                              exporting.tally.all, exporting.trouble);
     if (ferror(output->stream)) {
         free(error);
-        return open_failure(ctl, output->path);
+        return write_failure(ctl, output);
     }
     return whole_failure(ctl, "storage", result, error);
 }

@@ -426,6 +426,18 @@ def test_a_key_that_comes_twice_among_many_is_named(request, sites, engine):
     assert lines_of(site) == lines
 
 
+def test_who_has_read_enough_hears_it_once(sites):
+    site = sites()
+    import_lines(site, many(2000))
+    child = subprocess.Popen([program("multichatctl"), "--config", site.config, "export", "-"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child.stdout.readline()
+    child.stdout.close()  # much more is to come than a pipe holds
+    assert child.stderr.read() == "multichatctl: standard output: Broken pipe\n"
+    child.stderr.close()
+    assert child.wait(PATIENCE) != 0
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "mariadb"])
 def test_an_import_that_is_killed_leaves_nothing(request, sites, engine):
     storage = request.getfixturevalue("mariadb").new_storage() if engine == "mariadb" else None
