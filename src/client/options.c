@@ -287,7 +287,10 @@ static int take_operands(const struct mode_row *row, int argc, char *argv[], con
     int instead = room && row->first == FIRST_RECIPIENT;
 
     if (argc + instead < row->operands_min || argc + instead > row->operands_max)
-        return complain(ret_error, "usage: %s", row->usage);
+        return complain(ret_error, "usage: %s%s", row->usage,
+                        row->operands_max > 1 && argc + instead > row->operands_max
+                            ? "; TEXT is one argument, so quote it"
+                            : "");
     if (!instead && argc > 0) {
         room = row->first == FIRST_ROOM ? argv[0] : NULL;
         invocation->to = room ? room_name(room) : strdup(argv[0]);

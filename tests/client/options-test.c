@@ -232,7 +232,7 @@ static void test_what_is_refused(void **state)
     bad("--json=yes recv", "--json");
     bad("chat", "\"chat\"");
     bad("send", "usage");
-    bad("send a b c", "usage");
+    bad("send a b c", "TEXT is one argument, so quote it");
     bad("recv bob", "usage");
     bad("--count 1", "--count");
     bad("send --json bob x", "--json");

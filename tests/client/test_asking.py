@@ -180,6 +180,15 @@ def test_a_refusal_exits_1(client, server):
     assert "you are not in it (not-member)" in result.stderr
 
 
+@pytest.mark.parametrize("code, target, hinted", [
+    ("unknown", "lobby", True), ("unknown", "#lobby", False), ("not-member", "lobby", False)])
+def test_who_takes_a_room_for_a_user_is_told(client, server, code, target, hinted):
+    server.answers["history"] = lambda frame: ["err:%s:history:there is no such user" % code]
+    result = client.run(server, "history", target)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert ("; a room is '#name', or --room NAME" in result.stderr) is hinted
+
+
 def test_a_wrong_password_exits_1(client, server):
     server.denied = error("denied", "wrong")
     assert client.run(server, "rooms").returncode == 1

@@ -100,13 +100,17 @@ static int take(struct asking *asking, const struct exchange_report *report)
 }
 
 /* The last word was said. */
-static void over(struct errand *errand, const struct exchange_report *report)
+static void over(const struct asking *asking, struct errand *errand,
+                 const struct exchange_report *report)
 {
+    bool unknown = proto_error_from_code(bytes_of(report->code)) == PROTO_ERROR_UNKNOWN;
+
     errand->over = true;
     if (report->event == EXCHANGE_DONE) {
         errand->code = EXIT_DONE;
     } else if (report->event == EXCHANGE_REFUSED) {
-        errand_say("refused: %s (%s)", report->reason, report->code);
+        errand_say("refused: %s (%s)%s", report->reason, report->code,
+                   unknown && asking->if_unknown ? asking->if_unknown : "");
         errand->code = EXIT_REFUSED;
     } else if (!report->shut_out) {
         errand_say("no answer in time: %s", report->reason);
@@ -130,7 +134,7 @@ static void told(void *userdata, const struct exchange_report *report)
         run->errand.code = EXIT_OUTPUT;
         run->errand.over = true;
     } else if (report->event != EXCHANGE_ROW && report->event != EXCHANGE_PAGE) {
-        over(&run->errand, report);
+        over(run->asking, &run->errand, report);
     }
 }
 

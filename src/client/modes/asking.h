@@ -26,6 +26,7 @@ struct asking {
      * be written. */
     int (*take)(struct asking *asking, const struct exchange_report *report);
     void *userdata;
+    const char *if_unknown; /* what the user may have meant; NULL: nothing to say */
 };
 
 /* Returns an enum exit_code; the user has been told what went wrong. */

@@ -158,10 +158,12 @@ int run_history(const struct invocation *invocation, int stop_fd)
                                .max = V2_PAST_PAGE};
     uint64_t last = invocation->range.last, to = 0;
     struct history history = {0};
+    bool of_user = invocation->to && invocation->to[0] != '#';
     struct asking asking = {.invocation = invocation,
                             .stop_fd = stop_fd,
                             .rows = last > 0 ? last : EXCHANGE_ALL_ROWS,
                             .take = take,
+                            .if_unknown = of_user ? "; a room is '#name', or --room NAME" : NULL,
                             .userdata = &history};
     const char *refusal = take_range(invocation, &request, &to);
     int code = EXIT_SYSTEM;
