@@ -286,10 +286,10 @@ static void ask_day(struct input *input, struct window *window)
 
     if (window->entered || !window->joined || when_day("today", time(NULL), &from, &to) < 0)
         return;
-    window->entered = true;
     if (window->read_ms > 0 && window->read_ms < from)
         from = window->read_ms;
     ask_page(input, window, from, "0", V2_PAST_PAGE);
+    window->entered = window->asking; /* too much may be under way */
 }
 
 void asking_enter(struct input *input, struct window *window)
