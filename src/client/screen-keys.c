@@ -12,6 +12,7 @@
 
 void full_screen_set_hint(struct full_screen *full, const char *hint)
 {
+    full->passing = false;
     (void)!screen_set_hint(full->screen, bytes_of(hint)); /* it is a courtesy */
 }
 

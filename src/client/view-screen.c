@@ -101,6 +101,10 @@ static void full_close(struct view *view)
 
 static void full_read(struct view *view)
 {
+    struct full_screen *full = full_screen_of(view);
+
+    if (full->passing)
+        full_screen_set_hint(full, "");
     terminal_read();
     /* While somebody sits there he sees who has come and gone. */
     asking_enter(view->input, windows_current(&view->input->windows));
@@ -306,9 +310,11 @@ static void search(struct view *view, struct bytes text)
     if (!again)
         snprintf(full->sought, sizeof(full->sought), "%.*s", BYTES_ARG(text));
     r = screen_search(full->screen, bytes_of(full->sought), again);
-    if (r == 0)
-        full_screen_set_hint(full, again ? "nothing further up; PgUp loads older messages"
-                                         : "not found in what is shown; PgUp loads older messages");
+    if (r == 0) {
+        full_screen_set_hint(full, again ? "nothing further up in what is loaded; PgUp loads more"
+                                         : "not found in what is loaded; PgUp loads more");
+        full->passing = true;
+    }
 }
 
 static const struct view_class view_screen = {

@@ -13,6 +13,7 @@ struct full_screen {
     bool open;           /* the terminal is ours, and not lent to somebody */
     bool older;          /* the user wants to see what is further up */
     bool warned;         /* that Ctrl-C ends the program when it is pressed again */
+    bool passing;        /* the hint goes away with the next key */
     uint64_t pasted_for; /* the id of the window where that was */
     char *pasted;        /* lines that the user is asked about; NULL: none */
     char *words;         /* what the program has told last */

@@ -116,6 +116,11 @@ def test_nothing_typed_is_echoed_by_the_terminal(people, mode):
         "what is pasted is marked, as long as multichat runs"
 
 
+def said_in(lines):
+    """What alice has said, without the pane beside it."""
+    return [line.split("|")[0].rstrip() for line in lines if "<alice>" in line]
+
+
 def test_search_finds_upwards(people):
     alice = people.sit_down("alice", rows=12)
     for i in range(30):
@@ -126,8 +131,15 @@ def test_search_finds_upwards(people):
     alice.wait_for("<alice> needle 20( |$)")
     alice.type("/search\r")
     alice.wait_for("<alice> needle 10( |$)")
+    seen = said_in(alice.lines())
     alice.type("/search pin\r")
-    alice.wait_for("^not found in what is shown")
+    lines = alice.wait_for("^not found in what is loaded; PgUp loads more")
+    assert said_in(lines) == seen[1:]  # less a row for the hint
+    alice.type("x")
+    lines = alice.wait_for("^> x$")
+    assert said_in(lines) == seen
+    assert not any("not found" in line for line in lines)
+    alice.type("\x15")
     leave(alice)
 
 
