@@ -94,6 +94,8 @@ bool terminal_interrupt(void)
     bool empty = rl_end == 0 && !RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH);
     bool meant = terminal.asking || terminal.pasting;
 
+    if (terminal.pasting) /* what could have become the mark of its end */
+        buffer_consume(&terminal.queue, buffer_len(&terminal.queue));
     terminal.asking = false;
     terminal.pasting = false; /* its end may have been flushed with what was typed before ^C */
     buffer_deinit(&terminal.paste);
