@@ -268,21 +268,6 @@ static void refused(struct courier *courier, struct courier_flight *flight,
     settle(courier, &report);
 }
 
-/* True for what is said of who sends, whatever he sends. */
-static bool is_of_sender(struct bytes code)
-{
-    switch (proto_error_from_code(code)) {
-    case PROTO_ERROR_DENIED:
-    case PROTO_ERROR_FORBIDDEN:
-    case PROTO_ERROR_TLS_REQUIRED:
-    case PROTO_ERROR_UNKNOWN_SESSION:
-    case PROTO_ERROR_NOT_SIGNED_ON:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* Said of the connection, not of a message: it is of no more use. */
 static void told_off(struct courier *courier, const struct v2_frame *frame, uint64_t now)
 {
@@ -324,7 +309,7 @@ static void take_answer(struct courier *courier, const struct v2_frame *frame, u
     if (!flight && courier->flight_count > 0 && err &&
         proto_error_from_code(frame->code) == PROTO_ERROR_TOO_LONG)
         flight = &courier->flights[0];
-    if (flight && err && !is_of_sender(frame->code))
+    if (flight && err && !link_is_refused(frame->code))
         refused(courier, flight, frame, now);
     else if (err)
         told_off(courier, frame, now);

@@ -415,21 +415,6 @@ static uint64_t pause_for(struct exchange *exchange, const struct v2_frame *err)
     return exchange->pause;
 }
 
-/* Said of the session, not of the call. */
-static bool is_of_session(struct bytes code)
-{
-    switch (proto_error_from_code(code)) {
-    case PROTO_ERROR_DENIED:
-    case PROTO_ERROR_FORBIDDEN:
-    case PROTO_ERROR_TLS_REQUIRED:
-    case PROTO_ERROR_UNKNOWN_SESSION:
-    case PROTO_ERROR_NOT_SIGNED_ON:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void refused(struct exchange *exchange, struct call *call, const struct v2_frame *err,
                     uint64_t now)
 {
@@ -502,7 +487,7 @@ static bool take_answer(struct exchange *exchange, struct call *call, const stru
     if (has_verb && !bytes_is(frame->key, v2_verb_name(call->request.verb)))
         return false;
     if (frame->verb == V2_VERB_ERR) {
-        if (is_of_session(frame->code))
+        if (link_is_refused(frame->code))
             return false;
         refused(exchange, call, frame, now);
     } else if (frame->verb == V2_VERB_AWAITING && call->request.verb == V2_VERB_AWAIT) {

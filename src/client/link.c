@@ -227,6 +227,20 @@ static uint64_t reason_ms(struct bytes reason)
     return number;
 }
 
+bool link_is_refused(struct bytes code)
+{
+    switch (proto_error_from_code(code)) {
+    case PROTO_ERROR_DENIED:
+    case PROTO_ERROR_FORBIDDEN:
+    case PROTO_ERROR_TLS_REQUIRED:
+    case PROTO_ERROR_UNKNOWN_SESSION:
+    case PROTO_ERROR_NOT_SIGNED_ON:
+        return true;
+    default:
+        return false;
+    }
+}
+
 uint64_t link_reason_pause(struct bytes reason)
 {
     uint64_t ms = reason_ms(reason);

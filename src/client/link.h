@@ -76,6 +76,10 @@ MUST_USE enum link_event link_turn(struct link *link, short revents, uint64_t no
  * link_turn(). */
 MUST_USE int link_write(struct link *link, const struct v2_frame *frame);
 
+/* True for the code of an err that is said of who has signed on, whatever he asks or sends: the
+ * link is of no more use. */
+bool link_is_refused(struct bytes code);
+
 #define LINK_PAUSE_MAX_US (600 * USEC_PER_SEC)
 
 /* How long the reason of an err:limited says to wait, in microseconds, 0 for none; whatever it
